@@ -1,0 +1,12 @@
+DROP TABLE accounts;
+DROP TABLE leases;
+DROP TABLE blobs;
+DROP TABLE feed;
+DROP FUNCTION feed_moved();
+DROP TABLE changes;
+DROP TABLE tags;
+DROP TABLE files;
+DROP TABLE revisions;
+DROP TABLE versions;
+DROP TABLE packs;
+DROP TABLE namespaces;

@@ -1,0 +1,2 @@
+DROP TABLE search_grams;
+DROP TABLE pack_search;

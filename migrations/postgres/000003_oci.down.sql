@@ -1,0 +1,9 @@
+DROP TABLE pack_manifest_blobs;
+DROP TABLE pack_manifests;
+DROP TABLE oci_upload_parts;
+DROP TABLE oci_uploads;
+DROP TABLE oci_tags;
+DROP TABLE oci_refers;
+DROP TABLE oci_manifests;
+DROP TABLE oci_blobs;
+DROP TABLE oci_repositories;

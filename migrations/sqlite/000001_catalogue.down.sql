@@ -1,0 +1,11 @@
+DROP TABLE accounts;
+DROP TABLE leases;
+DROP TABLE blobs;
+DROP TABLE feed;
+DROP TABLE changes;
+DROP TABLE tags;
+DROP TABLE files;
+DROP TABLE revisions;
+DROP TABLE versions;
+DROP TABLE packs;
+DROP TABLE namespaces;
