@@ -1,0 +1,92 @@
+package api
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"packregistry/internal/pack"
+)
+
+// getCatalog streams the catalogue as of one instant. Nothing changed costs one
+// look at the head.
+func (s *server) getCatalog(w http.ResponseWriter, r *http.Request) error {
+	namespace := namespaceOf(r)
+	if namespace != pack.AllNamespaces {
+		if err := pack.ValidateNamespace(namespace); err != nil {
+			return err
+		}
+	}
+	head, err := s.cfg.Registry.Head(r.Context())
+	if err != nil {
+		return err
+	}
+	// The head is read before the snapshot, so the tag may be older than the content,
+	// never newer: at worst a reader fetches once more than it needs.
+	etag := catalogTag(head, namespace)
+	h := w.Header()
+	h.Set("ETag", etag)
+	h.Set("Cache-Control", "no-cache")
+	if none := r.Header.Get("If-None-Match"); none != "" && matchesWeak(none, etag) {
+		w.WriteHeader(http.StatusNotModified)
+		return nil
+	}
+	h.Set("Content-Type", "application/jsonl")
+	if r.Method == http.MethodHead {
+		return nil
+	}
+	out := bufio.NewWriterSize(w, writeChunk)
+	lines := json.NewEncoder(out)
+	cursor, err := s.cfg.Registry.Catalogue(r.Context(), namespace, func(v *pack.Version) error { return lines.Encode(v) })
+	if err == nil {
+		err = lines.Encode(map[string]string{"cursor": cursor})
+	}
+	if err == nil {
+		err = out.Flush()
+	}
+	c := callOf(r.Context())
+	switch {
+	case err == nil:
+		return nil
+	case !c.answered():
+		return err
+	}
+	// Lines are out already: only a broken connection says that they are not all.
+	c.err = err
+	panic(http.ErrAbortHandler)
+}
+
+// catalogTag is weak: the lines may be gzipped. It is made of the feed's head, which
+// changes with every change and with every restore, of what was asked for, and
+// of what the caller may read, which today is the same for all.
+func catalogTag(head, namespace string) string {
+	const scope = "all"
+	sum := sha256.Sum256([]byte(head + "\x00" + namespace + "\x00" + scope))
+	return `W/"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
+}
+
+// drainLook is how often a waiting reader looks whether the server wants to stop.
+const drainLook = time.Second
+
+// untilDraining gives a context that ends when the server begins to shut down, so
+// that readers who wait do not hold it up.
+func (s *server) untilDraining(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		tick := time.NewTicker(drainLook)
+		defer tick.Stop()
+		for !s.cfg.Draining() {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+		}
+		cancel()
+	}()
+	return ctx, cancel
+}
