@@ -1,0 +1,224 @@
+// Package acceptance drives the real program from outside, as its users do: real
+// processes, real HTTP, on both back ends. It knows nothing of the code inside.
+package acceptance
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"packregistry/internal/testenv"
+)
+
+const password = "an-acceptance-password"
+
+// program builds the registry once for all tests.
+var program = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "registry-acceptance-")
+	if err != nil {
+		return "", err
+	}
+	bin := filepath.Join(dir, "registry")
+	cmd := exec.Command("go", "build", "-trimpath", "-o", bin, "packregistry/cmd/registry")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build: %w\n%s", err, out)
+	}
+	return bin, nil
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if bin, err := program(); err == nil {
+		_ = os.RemoveAll(filepath.Dir(bin))
+	}
+	os.Exit(code)
+}
+
+// backend is the environment that names one store; every process that is
+// started with it works on the same packs.
+type backend struct {
+	name string
+	env  []string
+	dir  string // for the embedded store, and for spooling
+}
+
+// eachBackend runs f on the embedded store and on Postgres with S3.
+func eachBackend(t *testing.T, f func(t *testing.T, b backend)) {
+	t.Helper()
+	t.Run("embedded", func(t *testing.T) {
+		dir := t.TempDir()
+		f(t, backend{name: "embedded", dir: dir, env: []string{"REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY=" + dir}})
+	})
+	t.Run("postgres-s3", func(t *testing.T) { f(t, production(t)) })
+}
+
+func production(t *testing.T) backend {
+	t.Helper()
+	url := testenv.Postgres(t)
+	s3, bucket := testenv.Bucket(t)
+	return backend{name: "postgres-s3", dir: t.TempDir(), env: []string{
+		"REGISTRY_DATABASE_URL=" + url,
+		"REGISTRY_STORAGE=s3",
+		"REGISTRY_STORAGE_S3_ENDPOINT=" + s3.URL,
+		"REGISTRY_STORAGE_S3_REGION=" + s3.Region,
+		"REGISTRY_STORAGE_S3_ACCESSKEY=" + s3.AccessKey,
+		"REGISTRY_STORAGE_S3_SECRETKEY=" + s3.SecretKey,
+		"REGISTRY_STORAGE_S3_BUCKET=" + bucket,
+		"REGISTRY_STORAGE_S3_FORCEPATHSTYLE=true",
+	}}
+}
+
+// server is one running process.
+type server struct {
+	t      *testing.T
+	url    string
+	cmd    *exec.Cmd
+	log    *lockedBuffer
+	exited chan struct{}
+	client *http.Client
+}
+
+// start starts a process on the backend and waits until it is ready.
+func start(t *testing.T, b backend, extra ...string) *server {
+	t.Helper()
+	bin, err := program()
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := testenv.FreeAddr(t)
+	s := &server{
+		t: t, url: "http://" + addr, log: &lockedBuffer{}, exited: make(chan struct{}),
+		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}, Timeout: 2 * time.Minute},
+	}
+	s.cmd = exec.Command(bin, "serve")
+	s.cmd.Dir = t.TempDir()
+	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
+	s.cmd.Env = append(cleanEnv(), "REGISTRY_HTTP_ADDR="+addr, "REGISTRY_ADMIN_PASSWORD="+password,
+		"REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY="+b.dir)
+	s.cmd.Env = append(append(s.cmd.Env, b.env...), extra...)
+	if err := s.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = s.cmd.Wait(); close(s.exited) }()
+	t.Cleanup(s.kill)
+	deadline := time.Now().Add(time.Minute)
+	for {
+		resp, err := s.client.Get(s.url + "/ready")
+		if err == nil {
+			resp.Body.Close()
+			if resp.StatusCode == http.StatusOK {
+				return s
+			}
+		}
+		select {
+		case <-s.exited:
+			t.Fatalf("the server ended before it was ready:\n%s", s.log)
+		default:
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the server was not ready in a minute:\n%s", s.log)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// kill ends the process the hard way, as a power cut would.
+func (s *server) kill() {
+	_ = s.cmd.Process.Kill()
+	<-s.exited
+	s.client.CloseIdleConnections()
+}
+
+// admin runs an admin verb on the backend and returns its standard output.
+func admin(t *testing.T, b backend, args ...string) string {
+	t.Helper()
+	bin, err := program()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(bin, append([]string{"admin"}, args...)...)
+	cmd.Dir = t.TempDir()
+	cmd.Env = append(append(cleanEnv(), "REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY="+b.dir), b.env...)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("registry admin %s: %v\n%s%s", strings.Join(args, " "), err, out.String(), errs.String())
+	}
+	return out.String()
+}
+
+// do makes a request as the administrator and returns status and body.
+func (s *server) do(ctx context.Context, method, path string, body io.Reader) (int, []byte, error) {
+	req, err := http.NewRequestWithContext(ctx, method, s.url+path, body)
+	if err != nil {
+		return 0, nil, err
+	}
+	req.SetBasicAuth("admin", password)
+	resp, err := s.client.Do(req)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	return resp.StatusCode, b, err
+}
+
+// get is do for what must succeed, decoded into v.
+func (s *server) get(path string, v any) {
+	s.t.Helper()
+	status, body, err := s.do(context.Background(), http.MethodGet, path, nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if status != http.StatusOK {
+		s.t.Fatalf("GET %s: %d %s", path, status, body)
+	}
+	if err := json.Unmarshal(body, v); err != nil {
+		s.t.Fatalf("GET %s: %v in %s", path, err, body)
+	}
+}
+
+// cleanEnv is the environment without settings of the registry.
+func cleanEnv() []string {
+	var env []string
+	for _, kv := range os.Environ() {
+		if !strings.HasPrefix(kv, "REGISTRY_") {
+			env = append(env, kv)
+		}
+	}
+	return env
+}
+
+// lockedBuffer collects a process's output while tests read it.
+type lockedBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+func isCancelled(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
