@@ -91,7 +91,7 @@ check: ## what CI runs
 .PHONY: lint
 lint: $(TOOLS)/golangci-lint $(TOOLS)/gofumpt ## gofumpt, go vet, staticcheck and the law of imports
 	@out=$$($(TOOLS)/gofumpt -l $(GODIRS)); [ -z "$$out" ] || { echo "gofumpt would change (make fmt):"; echo "$$out"; exit 1; }
-	@$(TOOLS)/golangci-lint run ./...
+	@$(TOOLS)/golangci-lint run --allow-serial-runners ./...
 
 .PHONY: fmt
 fmt: $(TOOLS)/gofumpt ## format the code
