@@ -129,7 +129,7 @@ func vacant(ctx context.Context, tx Tx) error {
 		}
 		if found {
 			return pack.Errorf(pack.KindConflict, "catalogue_not_empty",
-				"the registry is not empty, its table %s has rows: a backup is restored into a new database only", t.name)
+				"the registry is not empty, it has %s: a backup is restored only into one that has never been started", strings.ReplaceAll(t.name, "_", " "))
 		}
 	}
 	return nil
