@@ -20,7 +20,8 @@ const (
 	letGo = 10 * time.Second
 )
 
-// hold keeps the sweep away from blobs until end is called. The context it gives ends when that fails.
+// hold keeps the sweep away from blobs until end is called. The context it gives ends when that fails: a database that
+// does not answer is asked again for as long as the leases are sure to hold.
 func hold(ctx context.Context, c Catalogue, blobs []blob) (held context.Context, end func(), err error) {
 	var leases []db.LeaseID
 	release := func() {
@@ -46,23 +47,34 @@ func hold(ctx context.Context, c Catalogue, blobs []blob) (held context.Context,
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		tick := time.NewTicker(holdFor / 3)
+		tick := time.NewTicker(holdFor / 6)
 		defer tick.Stop()
-		for {
+		for renewed := time.Now(); ; {
 			select {
 			case <-held.Done():
 				return
 			case <-tick.C:
 			}
-			for _, id := range leases {
-				if err := c.Extend(held, id, nil, holdFor); err != nil {
-					cancel(fmt.Errorf("the blobs could not be kept from the sweep any longer: %w", err))
-					return
-				}
+			begun := time.Now()
+			err := renew(held, c, leases)
+			if err == nil {
+				renewed = begun
+			} else if time.Since(renewed) > holdFor*2/3 {
+				cancel(fmt.Errorf("the blobs could not be kept from the sweep any longer: %w", err))
+				return
 			}
 		}
 	}()
 	return held, func() { cancel(nil); <-done; release() }, nil
+}
+
+func renew(ctx context.Context, c Catalogue, leases []db.LeaseID) error {
+	for _, id := range leases {
+		if err := c.Extend(ctx, id, nil, holdFor); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // someOf lists a few of many.

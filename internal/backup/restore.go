@@ -74,7 +74,8 @@ func Restore(ctx context.Context, r Registry, o RestoreOptions) (*RestoreReport,
 	defer end()
 	err = each(held, c.blobs, func(ctx context.Context, b blob) error { return putBlob(ctx, o.Root, r.Store, b.digest) })
 	if err == nil {
-		err = r.Catalogue.Import(held, func(to db.ExportSink) error {
+		// It looks at the leases itself, and from then on locks the blobs: also against their renewal.
+		err = r.Catalogue.Import(ctx, func(to db.ExportSink) error {
 			_, err := m.read(o.Root, to)
 			return err
 		})
