@@ -102,18 +102,21 @@ database, but an empty one, so before the server is started on it for the first 
 				if err != nil {
 					return err
 				}
-				done := "restored"
+				done, note := "restored", ""
 				if o.DryRun {
 					done = "all is right with"
 				} else {
 					audit(ctx, log, "restore", "backup", r.Name, "takenAt", r.TakenAt, "cursor", r.Cursor)
 				}
-				return p.print(out, r, fmt.Sprintf("%s backup %s of %s: %s\n", done, r.Name, r.TakenAt.Format(time.RFC3339), holdings(&r.Manifest)))
+				if r.Refused != "" {
+					note = "it could not be restored here: " + r.Refused + "\n"
+				}
+				return p.print(out, r, fmt.Sprintf("%s backup %s of %s: %s\n%s", done, r.Name, r.TakenAt.Format(time.RFC3339), holdings(&r.Manifest), note))
 			})
 		},
 	}
 	cmd.Flags().StringVar(&o.Name, "backup", "", "name of the backup in DIR/backups (default: the newest)")
-	cmd.Flags().BoolVar(&o.DryRun, "dry-run", false, "check everything and write nothing")
+	cmd.Flags().BoolVar(&o.DryRun, "dry-run", false, "read and check the whole backup and write nothing; the registry need not be empty")
 	out.flag(cmd)
 	return cmd
 }

@@ -23,7 +23,8 @@ type RestoreOptions struct {
 	Root string // only read
 	// Name is that of a backup; "" is the newest.
 	Name string
-	// DryRun checks everything and writes nothing.
+	// DryRun checks everything and writes nothing. A registry that is not empty is then no error: so backups
+	// can be checked from the registry they are of.
 	DryRun bool
 }
 
@@ -31,6 +32,8 @@ type RestoreOptions struct {
 type RestoreReport struct {
 	Manifest
 	DryRun bool `json:"dryRun"`
+	// Refused is why a dry run would be refused if it were none.
+	Refused string `json:"refused,omitempty"`
 }
 
 // Restore fills an empty registry from a backup. Before it writes anything it checks the backup to the last byte.
@@ -53,7 +56,10 @@ func Restore(ctx context.Context, r Registry, o RestoreOptions) (*RestoreReport,
 		return nil, pack.Errorf(pack.KindInvalid, "export_invalid",
 			"the backup %s was made by %s with schema %d, and this release knows only up to %d: restore it with that release or a newer one", m.Name, m.Program, m.Schema, known)
 	}
-	if err := r.Catalogue.Vacant(ctx); err != nil {
+	report := &RestoreReport{Manifest: *m, DryRun: o.DryRun}
+	if err := r.Catalogue.Vacant(ctx); pack.IsKind(err, pack.KindConflict) && o.DryRun {
+		report.Refused = err.Error()
+	} else if err != nil {
 		return nil, err
 	}
 	c, err := m.read(o.Root, nowhere{})
@@ -63,7 +69,6 @@ func Restore(ctx context.Context, r Registry, o RestoreOptions) (*RestoreReport,
 	if err := checkBlobs(ctx, o.Root, m.Name, c.blobs); err != nil {
 		return nil, err
 	}
-	report := &RestoreReport{Manifest: *m, DryRun: o.DryRun}
 	if o.DryRun {
 		return report, nil
 	}
