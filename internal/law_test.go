@@ -20,6 +20,7 @@ var law = map[string][]string{
 	"internal/storage":             {"internal/pack", "internal/storage"},
 	"internal/db":                  {"internal/pack", "internal/db", "migrations"},
 	"internal/registry":            {"internal/pack", "internal/storage!", "internal/db!", "internal/registry"},
+	"internal/importer":            {"internal/pack", "internal/registry!", "internal/db!"},
 	"internal/auth":                {"internal/pack"},
 	"internal/api":                 {"internal/pack", "internal/registry", "internal/auth", "internal/api", "internal/db!"},
 	"internal/api/legacy":          {"internal/pack", "internal/registry!", "internal/auth", "internal/db!"},
