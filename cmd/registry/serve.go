@@ -111,6 +111,11 @@ func (p *program) serve(ctx context.Context, cfg *config.Config, log *slog.Logge
 		return err
 	}
 	srv.SetHandler(handler)
+	stopDebug, err := serveDebug(ctx, cfg.HTTP.DebugAddr, authenticator, log)
+	if err != nil {
+		return err
+	}
+	defer stopDebug()
 	base := baseURL(cfg, srv.Addr())
 	if err := p.firstStart(ctx, cfg, back, authenticator.FileAccounts(), base, log); err != nil {
 		return err

@@ -76,6 +76,7 @@ type S3 struct {
 // HTTP is the listener.
 type HTTP struct {
 	Addr           string // host:port or :port
+	DebugAddr      string // of profiles, "" none
 	Prefix         string // "" or /path without a slash at the end
 	Headers        map[string]List
 	TrustedProxies []netip.Prefix
