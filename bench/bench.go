@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -34,8 +35,10 @@ type bench struct {
 	profileAll bool // profiles are asked for, of all groups
 	profileDir string
 	profiles   int
-	group      string // that is being measured, for names of profiles
-	numbers    int
+	// Two loads may run at once, each with its profile.
+	profilesLock sync.Mutex
+	group        string // that is being measured, for names of profiles
+	numbers      int
 
 	ratios  *Ratios
 	results *Results

@@ -39,7 +39,10 @@ func (b *bench) decayGroups() []group {
 				return nil, err
 			}
 			// The deltas are of what was just uploaded: the same changes on both stores.
-			const changes = 100
+			changes := 100
+			if b.quick {
+				changes = 10
+			}
 			cursors, err := feed(ctx, srv, since, changes)
 			if err != nil {
 				return nil, err

@@ -36,8 +36,11 @@ func (b *bench) fetchProfile(s *server, what, kind string) error {
 	if err != nil {
 		return err
 	}
+	b.profilesLock.Lock()
 	b.profiles++
-	return os.WriteFile(filepath.Join(b.profileDir, fmt.Sprintf("%s-%02d.%s.pprof", b.group, b.profiles, kind)), body, 0o644)
+	n := b.profiles
+	b.profilesLock.Unlock()
+	return os.WriteFile(filepath.Join(b.profileDir, fmt.Sprintf("%s-%02d.%s.pprof", b.group, n, kind)), body, 0o644)
 }
 
 // top is the head of a group's profiles, for the page.

@@ -30,7 +30,9 @@ func questions(s shape) map[string][]string {
 		middle := len(product) / 2
 		kinds["rank"] = append(kinds["rank"], strings.Join(words, " "))
 		kinds["prefix"] = append(kinds["prefix"], product[:min(len(product), 3+n%3)])
-		kinds["typo"] = append(kinds["typo"], product[:middle]+"q"+product[middle+1:])
+		if len(product) >= 6 { // one wrong letter of a shorter word leaves too little
+			kinds["typo"] = append(kinds["typo"], product[:middle]+"q"+product[middle+1:])
+		}
 		kinds["facets"] = append(kinds["facets"], strings.Join(words, " "))
 	}
 	return kinds
