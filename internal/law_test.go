@@ -21,6 +21,7 @@ var law = map[string][]string{
 	"internal/db":                  {"internal/pack", "internal/db", "migrations"},
 	"internal/registry":            {"internal/pack", "internal/storage!", "internal/db!", "internal/registry"},
 	"internal/backup":              {"internal/pack", "internal/storage!", "internal/db!"},
+	"internal/importer":            {"internal/pack", "internal/registry!", "internal/db!"},
 	"internal/auth":                {"internal/pack"},
 	"internal/api":                 {"internal/pack", "internal/registry", "internal/auth", "internal/api", "internal/db!"},
 	"internal/api/legacy":          {"internal/pack", "internal/registry!", "internal/auth", "internal/db!"},

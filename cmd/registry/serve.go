@@ -102,11 +102,12 @@ func (p *program) serve(ctx context.Context, cfg *config.Config, log *slog.Logge
 	}
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	handler, err := api.New(api.Config{
+	face := api.Config{
 		Registry: core, OCI: newOCI(cfg, back, core, log), BlobLimit: int64(cfg.Limits.Blob), Auth: authenticator, Realm: cfg.Auth.Realm, Anonymous: cfg.Auth.Anonymous, Headers: header(cfg.HTTP.Headers),
 		Prefix: cfg.HTTP.Prefix, TrustedProxies: cfg.HTTP.TrustedProxies, MaxUploads: cfg.HTTP.MaxUploads,
 		ArchiveLimit: int64(cfg.Limits.Archive), Draining: draining.Load, Log: log, Now: time.Now, Metrics: metrics, Version: buildVersion(),
-	})
+	}
+	handler, err := api.New(face)
 	if err != nil {
 		return err
 	}
@@ -115,6 +116,11 @@ func (p *program) serve(ctx context.Context, cfg *config.Config, log *slog.Logge
 	if err := p.firstStart(ctx, cfg, back, authenticator.FileAccounts(), base, log); err != nil {
 		return err
 	}
+	endDebug, err := serveDebug(ctx, cfg, face, tlsConfig, log)
+	if err != nil {
+		return err
+	}
+	defer endDebug()
 	// The core ends after the last request, not before.
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan error, 1)
