@@ -71,6 +71,9 @@ func (p *program) serve(ctx context.Context, cfg *config.Config, log *slog.Logge
 	if p.getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(softMemoryLimit)
 	}
+	if err := checkPalette(cfg); err != nil {
+		return err
+	}
 	tlsConfig, err := serverTLS(ctx, cfg, log, false)
 	if err != nil {
 		return err
