@@ -25,6 +25,7 @@ var law = map[string][]string{
 	"internal/api/legacy":          {"internal/pack", "internal/registry!", "internal/auth", "internal/db!"},
 	"internal/doctor":              {},
 	"internal/certs":               {},
+	"internal/appliance":           {"internal/pack", "internal/auth", "internal/certs", "internal/config", "internal/palette!"},
 	"internal/client":              {"internal/pack"},
 	"internal/cli":                 {"internal/pack", "internal/client", "internal/cli"},
 	"internal/config":              {"internal/pack"},
