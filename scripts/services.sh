@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Makes sure that what the tests need is on this machine: a C compiler (the race
-# detector needs one), Postgres, an S3-compatible server, the ACME server pebble and OCI clients. It installs what it can
+# detector needs one), Postgres, an S3-compatible server, the ACME server pebble, OCI clients and systemd-analyze. It installs what it can
 # and says plainly what it cannot. A second run needs no network.
-# Usage: scripts/services.sh [compiler] [postgres] [s3] [acme] [clients]     (all without arguments)
+# Usage: scripts/services.sh [compiler] [postgres] [s3] [acme] [clients] [systemd]     (all without arguments)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -90,7 +90,11 @@ clients() {
   return $status
 }
 
-[ $# -gt 0 ] || set -- compiler postgres s3 acme clients
+systemd() {
+  command -v systemd-analyze >/dev/null || apt_install systemd || { say "systemd-analyze was not found and could not be installed; tests of the units use it"; return 1; }
+}
+
+[ $# -gt 0 ] || set -- compiler postgres s3 acme clients systemd
 status=0
 for part in "$@"; do "$part" || status=1; done
 if [ "$status" != 0 ] && [ "${CI:-}" != true ]; then

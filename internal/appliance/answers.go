@@ -128,7 +128,7 @@ func (a *Answers) complete(p paths) error {
 		}
 	}
 	if a.Data == "" {
-		a.Data = p.at("var", "lib", "pack-registry")
+		a.Data = p.stateDir()
 	}
 	for _, pem := range []struct {
 		key  string
@@ -189,7 +189,7 @@ func (a *Answers) completePalette(at paths) error {
 	}
 	switch {
 	case a.TLS.Mode == tlsNone && !strings.HasPrefix(p.Advertise, "https://"):
-		return errors.New("palette.advertise: Palette speaks HTTPS alone; with tls none name the address of the proxy, https://...")
+		return errors.New("palette.advertise: Palette speaks HTTPS alone; with tls none name the https:// address of the proxy")
 	case p.APIKey != "" && p.APIKeyFile != "":
 		return errors.New("palette.apikeyfile: the API key is given twice; remove one")
 	case p.APIKey == "" && p.APIKeyFile == "":

@@ -127,6 +127,8 @@ func newSetup(ctx context.Context, o Options) (*setup, error) {
 		return nil, fmt.Errorf("--start %s is unknown; use auto, systemd, child or none", s.Start)
 	case s.Start == StartSystemd && o.Root != "":
 		return nil, errors.New("--start systemd and --root exclude each other: systemd starts what is installed on the machine itself")
+	case s.Start == StartSystemd && !within(s.given.Data, s.stateDir()):
+		return nil, fmt.Errorf("storage.data: the server's unit lets it write below %s alone: mount the disk there, or start the server yourself (--start none)", s.stateDir())
 	case s.Foreground && s.Start != StartChild:
 		return nil, errors.New("--foreground runs the server here: it goes with --start child alone")
 	}

@@ -28,6 +28,15 @@ func (p paths) answers() string    { return p.etc("answers.yml") }
 func (p paths) tlsDir() string     { return p.etc("tls") }
 func (p paths) paletteKey() string { return p.etc("palette.key") }
 
+// stateDir is the server's own (StateDirectory= of its unit).
+func (p paths) stateDir() string { return p.at("var", "lib", "pack-registry") }
+
+// within reports whether a path is a folder or lies below it.
+func within(path, dir string) bool {
+	rel, err := filepath.Rel(dir, path)
+	return err == nil && filepath.IsLocal(rel)
+}
+
 // pending holds a made password until it was shown; a run that was interrupted before leaves it.
 func (p paths) pending() string { return p.etc(".admin-password") }
 
