@@ -35,6 +35,9 @@ func (p *program) applianceOptions(root string) (appliance.Options, error) {
 	}, err
 }
 
+// lockTime is how long a renewal waits for a set-up that is under way: longer than one takes.
+const lockTime = 10 * time.Minute
+
 // rootFlag is the folder that stands for the machine.
 func rootFlag(cmd *cobra.Command, root *string) {
 	cmd.Flags().StringVar(root, "root", "", "folder that stands for /, to try it or to run without root rights")
@@ -123,12 +126,13 @@ func (p *program) applianceRenew() *cobra.Command {
 	var now bool
 	cmd := &cobra.Command{
 		Use: "renew", Short: "make the server's certificate anew when its end is near, by the private CA", Args: args(cobra.NoArgs),
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			o, err := p.applianceOptions(root)
 			if err != nil {
 				return err
 			}
-			return appliance.Renew(o, now)
+			o.Wait = lockTime
+			return appliance.Renew(cmd.Context(), o, now)
 		},
 	}
 	rootFlag(cmd, &root)

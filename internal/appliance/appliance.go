@@ -74,22 +74,13 @@ type setup struct {
 }
 
 // Init brings the machine into the state that the answers describe.
-func Init(ctx context.Context, o Options) (err error) {
+func Init(ctx context.Context, o Options) error {
 	s, err := newSetup(ctx, o)
 	if err != nil {
 		return err
 	}
-	if !o.DryRun {
-		unlock, err := s.lock()
-		if err != nil {
-			return err
-		}
-		defer unlock()
-	}
-	for _, step := range s.steps() {
-		if err := s.take(ctx, step); err != nil {
-			return fmt.Errorf("%s: %w", step.name, err)
-		}
+	if err := s.takeAll(ctx); err != nil {
+		return err
 	}
 	if o.DryRun {
 		return s.printPlan()
@@ -99,6 +90,22 @@ func Init(ctx context.Context, o Options) (err error) {
 		return errors.Join(err, s.endForeground())
 	}
 	return s.stay(ctx)
+}
+
+func (s *setup) takeAll(ctx context.Context) error {
+	if !s.DryRun {
+		unlock, err := s.lock(ctx)
+		if err != nil {
+			return err
+		}
+		defer unlock()
+	}
+	for _, step := range s.steps() {
+		if err := s.take(ctx, step); err != nil {
+			return errors.Join(fmt.Errorf("%s: %w", step.name, err), s.endForeground())
+		}
+	}
+	return nil
 }
 
 // newSetup collects the answers and looks at the machine.

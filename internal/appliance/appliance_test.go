@@ -180,7 +180,7 @@ func TestGivenPassword(t *testing.T) {
 func TestSecondAtOnce(t *testing.T) {
 	m := newMachine(t).answers(someAnswers)
 	s := &setup{paths: paths{root: m.root}}
-	unlock, err := s.lock()
+	unlock, err := s.lock(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package appliance
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -151,8 +152,8 @@ func exists(path string) (bool, error) {
 	return err == nil, err
 }
 
-// lock keeps a second set-up out, such as that of the boot beside one by hand.
-func (s *setup) lock() (unlock func(), err error) {
+// lock waits for another set-up to end, such as that of the boot beside one by hand, as long as this one may wait.
+func (s *setup) lock(ctx context.Context) (unlock func(), err error) {
 	dir := s.etc()
 	if err := makeDir(dir); err != nil {
 		return nil, err
@@ -161,8 +162,14 @@ func (s *setup) lock() (unlock func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := syscall.Flock(int(d.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: another set-up is at work: %w", dir, err), d.Close())
+	ctx, stop := context.WithTimeout(ctx, s.Wait)
+	defer stop()
+	for {
+		if err = syscall.Flock(int(d.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err == nil {
+			return func() { _ = d.Close() }, nil // closing ends the lock, and nothing was written
+		}
+		if !errors.Is(err, syscall.EWOULDBLOCK) || !pause(ctx, every) {
+			return nil, errors.Join(fmt.Errorf("%s: another set-up is at work: %w", dir, err), d.Close())
+		}
 	}
-	return func() { _ = d.Close() }, nil // closing ends the lock, and nothing was written
 }

@@ -45,7 +45,7 @@ func Status(ctx context.Context, o Options) error {
 
 // Renew makes the server's certificate anew when its end is near, or at once with force, by the CA of the appliance. A
 // running server takes it up by itself, and clients that trust the CA notice nothing.
-func Renew(o Options, force bool) error {
+func Renew(ctx context.Context, o Options, force bool) error {
 	s := &setup{Options: o, paths: paths{root: o.Root}}
 	cfg, _, err := config.Load(s.config(), o.Environ)
 	if err != nil {
@@ -55,7 +55,7 @@ func Renew(o Options, force bool) error {
 		_, err := fmt.Fprintln(o.Out, "no change: the certificate is not of the appliance's own CA")
 		return err
 	}
-	unlock, err := s.lock()
+	unlock, err := s.lock(ctx)
 	if err != nil {
 		return err
 	}
