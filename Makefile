@@ -47,8 +47,9 @@ dist: ## static binaries in dist/: registry for linux and darwin, spectro for wi
 	  CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch go build -trimpath -ldflags '$(LDFLAGS)' -o "dist/$$target" "./cmd/$$program"; \
 	done
 
-# What packages call the version: a number in front, whatever git says.
-PACKAGE_VERSION := $(shell echo '$(VERSION)' | sed -E 's/^v//; /^[0-9]+\.[0-9]+\.[0-9]+/! s/^/0.0.0+/')
+# What packages call the version: a number in front whatever git says, and no hyphen. Commits after a release sort behind it, a
+# release candidate before.
+PACKAGE_VERSION := $(shell echo '$(VERSION)' | sed -E 's/^v//; s/-dirty$$/.dirty/; s/-([0-9]+)-g/+\1.g/; s/-/~/g; /^[0-9]+\.[0-9]+\.[0-9]+/! s/^/0.0.0+/')
 
 .PHONY: packages
 packages: $(TOOLS)/nfpm ## deb and rpm of the registry in dist/, amd64 and arm64
