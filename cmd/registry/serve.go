@@ -103,6 +103,11 @@ func (p *program) serve(ctx context.Context, cfg *config.Config, log *slog.Logge
 	if err != nil {
 		return err
 	}
+	connector, closePalette, err := newConnect(cfg, back, core, log)
+	if err != nil {
+		return err
+	}
+	defer closePalette()
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	handler, err := api.New(api.Config{
@@ -118,6 +123,10 @@ func (p *program) serve(ctx context.Context, cfg *config.Config, log *slog.Logge
 	if err := p.firstStart(ctx, cfg, back, authenticator.FileAccounts(), base, log); err != nil {
 		return err
 	}
+	// It ends with the signal, so that another replica takes over while this one drains.
+	following, stopFollowing := context.WithCancel(ctx)
+	defer followPalette(following, cfg, connector)()
+	defer stopFollowing()
 	// The core ends after the last request, not before.
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan error, 1)

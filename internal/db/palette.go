@@ -15,7 +15,7 @@ type Palette interface {
 	PutConnection(ctx context.Context, c Connection) error
 	// DeleteConnection removes one with what it shows. KindNotFound, code connection_not_found.
 	DeleteConnection(ctx context.Context, name string) error
-	// PutSync sets how the syncs of the connection stand. With an empty Problem it also forgets what is shown of
+	// PutSync sets how the syncs of the connection stand. With a Seq that grows it also forgets what is shown of
 	// versions that are no longer there. KindNotFound, code connection_not_found, also when its UID is no longer uid.
 	PutSync(ctx context.Context, name, uid string, s ConnectionSync) error
 
@@ -52,7 +52,8 @@ type ConnectionSync struct {
 	// Asked is when a sync was last asked for, Ended when one was last seen to end, Good when one last ended well.
 	Asked, Ended, Good time.Time
 	State              string // of the last one, in the words of palette.State; "" none yet
-	Problem            string // why the last attempt did not end well; "" it did
+	// Problem is why the last attempt did not end well, or what Palette said though it did; "" nothing.
+	Problem string
 }
 
 // Shown is a version that a connection shows.

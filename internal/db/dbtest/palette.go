@@ -114,10 +114,10 @@ func paletteShown(t *testing.T, env Env) {
 	same(t, "shown in", 0, len(in("2.0.0", 1)))
 	ok(t, d.DeleteVersion(ctx, "default", "x", "1.0.0", "", "alice"))
 	standing(db.Standing{Changes: 2, Oldest: minute(5), Unshown: 2})
-	good.Problem = "no"
+	good.State, good.Problem = "failed", "no"
 	ok(t, d.PutSync(ctx, "p", c.UID, good))
 	same(t, "after a bad sync, shown in", 1, len(in("1.0.0", 2)))
-	good.Problem = ""
+	good.State, good.Problem, good.Seq = "done", "", must(d.Head(ctx))(t).Seq
 	ok(t, d.PutSync(ctx, "p", c.UID, good))
 	same(t, "after a good sync, shown in", 0, len(in("1.0.0", 2)))
 	// The legacy kind shows tags too.

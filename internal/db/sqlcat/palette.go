@@ -53,8 +53,8 @@ func (c *Catalogue) Connections(ctx context.Context) ([]db.Connection, error) {
 
 // lockConnection locks the row, and reads what decides whether what is known of it still holds.
 func (c *Catalogue) lockConnection(ctx context.Context, tx Tx, name string) (x db.Connection, err error) {
-	err = tx.QueryRow(ctx, `SELECT palette, uid, kind, namespace FROM palette_connections WHERE name = $1`+c.b.Dialect().ForUpdate, name).
-		Scan(&x.Palette, &x.UID, &x.Kind, &x.Namespace)
+	err = tx.QueryRow(ctx, `SELECT palette, uid, kind, namespace, seq FROM palette_connections WHERE name = $1`+c.b.Dialect().ForUpdate, name).
+		Scan(&x.Palette, &x.UID, &x.Kind, &x.Namespace, &x.Sync.Seq)
 	if errors.Is(err, ErrNoRows) {
 		return x, connectionNotFound(name)
 	}
@@ -128,7 +128,7 @@ func (c *Catalogue) withConnection(ctx context.Context, name, uid string, fn fun
 func (c *Catalogue) PutSync(ctx context.Context, name, uid string, s db.ConnectionSync) error {
 	return c.withConnection(ctx, name, uid, func(tx Tx, x db.Connection) error {
 		if _, err := tx.Exec(ctx, `UPDATE palette_connections SET seq = $1, asked_at = $2, ended_at = $3, good_at = $4, state = $5, problem = $6 WHERE name = $7`,
-			s.Seq, moment(s.Asked), moment(s.Ended), moment(s.Good), clean(s.State), clean(s.Problem), name); err != nil || s.Problem != "" {
+			s.Seq, moment(s.Asked), moment(s.Ended), moment(s.Good), clean(s.State), clean(s.Problem), name); err != nil || s.Seq <= x.Sync.Seq {
 			return err
 		}
 		_, err := tx.Exec(ctx, `DELETE FROM palette_shown WHERE connection = $1 AND NOT EXISTS (
