@@ -81,7 +81,7 @@ func New(cfg Config) *Service {
 }
 
 // VisibleIn tells which connections show that very revision.
-func (s *Service) VisibleIn(ctx context.Context, v *pack.Version) ([]db.ShownIn, error) {
+func (s *Service) VisibleIn(ctx context.Context, v *pack.Version) ([]pack.Visible, error) {
 	return s.cfg.Store.ShownIn(ctx, v.Namespace, v.Name, v.Version, v.Revision)
 }
 

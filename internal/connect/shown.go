@@ -216,7 +216,7 @@ func (l *looker) visible(ctx context.Context, theirs *palette.Pack, v *pack.Vers
 		return true, nil
 	}
 	known, err := l.s.cfg.Store.ShownIn(ctx, v.Namespace, v.Name, v.Version, v.Revision)
-	return slices.ContainsFunc(known, func(x db.ShownIn) bool { return x.Connection == l.c.Name }), err
+	return slices.ContainsFunc(known, func(x pack.Visible) bool { return x.Entry == l.c.Name }), err
 }
 
 // emptyValues reports whether the values.yaml of a version has nothing in it, as in some packs.

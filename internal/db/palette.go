@@ -3,6 +3,8 @@ package db
 import (
 	"context"
 	"time"
+
+	"packregistry/internal/pack"
 )
 
 // Palette keeps the entries that Palettes have for this registry, how far each has synced, and what it shows. None of
@@ -26,7 +28,7 @@ type Palette interface {
 	// push first. It is empty for a connection that is not there.
 	Unshown(ctx context.Context, name string, limit int) ([]Unshown, error)
 	// ShownIn tells which connections show that revision of a version, by name.
-	ShownIn(ctx context.Context, namespace, pack, version string, revision int) ([]ShownIn, error)
+	ShownIn(ctx context.Context, namespace, pack, version string, revision int) ([]pack.Visible, error)
 	// Standing counts what a connection lacks. It is zero for one that is not there.
 	Standing(ctx context.Context, name string) (Standing, error)
 }
@@ -68,12 +70,6 @@ type Unshown struct {
 	Pack, Version string
 	Revision      int
 	PushedAt      time.Time
-}
-
-// ShownIn is a connection that shows a version.
-type ShownIn struct {
-	Connection, Palette string
-	Since               time.Time
 }
 
 // Standing is what a connection lacks.

@@ -92,11 +92,11 @@ func paletteShown(t *testing.T, env Env) {
 	ok(t, d.SetShown(ctx, "p", c.UID, "x", []db.Shown{shownAt("1.0.0", 1, minute(3)), shownAt("2.0.0", 1, minute(3))}))
 	ok(t, d.PutSync(ctx, "p", c.UID, good))
 	standing(db.Standing{Shown: 2, Unshown: 1})
-	in := func(version string, revision int) []db.ShownIn {
+	in := func(version string, revision int) []pack.Visible {
 		t.Helper()
 		return must(d.ShownIn(ctx, "default", "x", version, revision))(t)
 	}
-	want := []db.ShownIn{{Connection: "p", Palette: c.Palette, Since: minute(3)}}
+	want := []pack.Visible{{Entry: "p", Palette: c.Palette, Since: minute(3)}}
 	same(t, "shown in", want, in("1.0.0", 1))
 	same(t, "another revision is shown in", 0, len(in("1.0.0", 2)))
 	same(t, "of another namespace is shown in", 0, len(must(d.ShownIn(ctx, "other", "x", "1.0.0", 1))(t)))
@@ -107,7 +107,7 @@ func paletteShown(t *testing.T, env Env) {
 	publish(t, d, p, db.Replaced)
 	standing(db.Standing{Changes: 1, Oldest: minute(5), Shown: 1, Unshown: 2})
 	ok(t, d.SetShown(ctx, "p", c.UID, "x", []db.Shown{shownAt("1.0.0", 2, minute(6)), shownAt("2.0.0", 1, minute(6))}))
-	same(t, "shown in", []db.ShownIn{{Connection: "p", Palette: c.Palette, Since: minute(6)}}, in("1.0.0", 2))
+	same(t, "shown in", []pack.Visible{{Entry: "p", Palette: c.Palette, Since: minute(6)}}, in("1.0.0", 2))
 	same(t, "shown in", want, in("2.0.0", 1))
 	// What Palette no longer shows, and what is deleted here.
 	ok(t, d.SetShown(ctx, "p", c.UID, "x", []db.Shown{shownAt("1.0.0", 2, minute(7))}))

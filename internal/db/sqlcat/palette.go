@@ -195,8 +195,8 @@ func (c *Catalogue) Unshown(ctx context.Context, name string, limit int) ([]db.U
 }
 
 // ShownIn implements db.Palette.
-func (c *Catalogue) ShownIn(ctx context.Context, namespace, packName, version string, revision int) ([]db.ShownIn, error) {
-	list := []db.ShownIn{}
+func (c *Catalogue) ShownIn(ctx context.Context, namespace, packName, version string, revision int) ([]pack.Visible, error) {
+	list := []pack.Visible{}
 	if !storable(namespace, packName, version) {
 		return list, nil
 	}
@@ -207,9 +207,9 @@ func (c *Catalogue) ShownIn(ctx context.Context, namespace, packName, version st
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var s db.ShownIn
+		var s pack.Visible
 		var since int64
-		if err := rows.Scan(&s.Connection, &s.Palette, &since); err != nil {
+		if err := rows.Scan(&s.Entry, &s.Palette, &since); err != nil {
 			return nil, err
 		}
 		s.Since = fromMicros(since)
