@@ -63,6 +63,8 @@ type Config struct {
 	NewPassword  func() string
 	// Every is the pause between two looks at a sync that runs; 0 is half a second.
 	Every time.Duration
+	// Retry is the pause after a sync that did not end well, doubled each time up to half a minute; 0 is two seconds.
+	Retry time.Duration
 	Log   *slog.Logger
 	Now   func() time.Time
 }
@@ -76,6 +78,9 @@ type Service struct {
 func New(cfg Config) *Service {
 	if cfg.Every == 0 {
 		cfg.Every = 500 * time.Millisecond
+	}
+	if cfg.Retry == 0 {
+		cfg.Retry = 2 * time.Second
 	}
 	return &Service{cfg: cfg}
 }

@@ -15,13 +15,14 @@ const (
 	// quiet is how long nothing must change before a sync is asked for, and quietMost how long that is waited for.
 	quiet     = 250 * time.Millisecond
 	quietMost = 2 * time.Second
-	// retryFirst is the pause after a sync that did not end well; it doubles to retryMost.
-	retryFirst = 2 * time.Second
-	retryMost  = time.Minute
+	// retryMost is the longest pause after a sync that did not end well.
+	retryMost = 30 * time.Second
 	// runMost bounds a sync of which Palette does not say since when it runs.
 	runMost = 3 * time.Hour
 	// idleLook is how often the status is read while nothing changes: Palette syncs by itself, too.
 	idleLook = 15 * time.Minute
+	// runningLook is the same while Palette syncs by itself.
+	runningLook = time.Minute
 	// staleAfter is when a sync is asked for though nothing changed; Palette does so by itself every 24 hours (contract
 	// 3.6), and at warnAfter something is wrong.
 	staleAfter = 25 * time.Hour
@@ -89,7 +90,7 @@ func (f *follower) tell(ctx context.Context, err error) {
 // backoff is the pause after a failure.
 func (f *follower) backoff() time.Duration {
 	f.failures++
-	wait := min(retryFirst<<min(f.failures-1, 10), retryMost)
+	wait := min(f.s.cfg.Retry<<min(f.failures-1, 10), retryMost)
 	wait = wait/2 + rand.N(wait/2)
 	f.notBefore = f.s.cfg.Now().Add(wait)
 	return wait
@@ -124,7 +125,7 @@ func (f *follower) step(ctx context.Context) (time.Duration, error) {
 	if err != nil || moved {
 		return 0, err
 	}
-	wait := idleLook
+	wait := max(idleLook-f.s.cfg.Now().Sub(f.idle), time.Second)
 	if at, any := f.looks.next(); any {
 		wait = min(wait, max(at.Sub(f.s.cfg.Now()), 0))
 	}
@@ -226,6 +227,9 @@ func (f *follower) readStatus(ctx context.Context, c db.Connection, now time.Tim
 		return err
 	}
 	f.idle = now
+	if st.State == palette.StateRunning {
+		f.idle = now.Add(runningLook - idleLook)
+	}
 	if st.State == palette.StateDone && st.LastSynced.After(c.Sync.Good) {
 		c.Sync.Good, c.Sync.Ended, c.Sync.State, c.Sync.Problem = st.LastSynced, st.LastSynced, string(st.State), st.Message
 		return f.s.cfg.Store.PutSync(ctx, c.Name, c.UID, c.Sync)
