@@ -26,6 +26,8 @@ type DB interface {
 	Blobs
 	OCI
 	Accounts
+	Palette
+	Locks
 
 	// Ping tells whether the database answers (readiness).
 	Ping(ctx context.Context) error
