@@ -5,10 +5,13 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,6 +23,7 @@ import (
 	"time"
 
 	"packregistry/internal/pack/packtest"
+	"packregistry/internal/palette/palettetest"
 	"packregistry/internal/testenv"
 )
 
@@ -197,4 +201,85 @@ func TestAppliancePortTaken(t *testing.T) {
 	if page := m.must("init", "--answers", m.answers); !shownPassword.MatchString(page) {
 		t.Errorf("the password is lost:\n%s", page)
 	}
+}
+
+// TestAppliancePalette is the product's promise: from an empty folder, with one command and one file of answers, to a served
+// registry that Palette has registered, has synced and shows packs of.
+func TestAppliancePalette(t *testing.T) {
+	fake := palettetest.New(palettetest.Options{APIKey: "an-api-key"})
+	server := httptest.NewTLSServer(fake)
+	t.Cleanup(func() { fake.Close(); server.CloseClientConnections(); server.Close() })
+	outside := t.TempDir()
+	ca, key := filepath.Join(outside, "palette.crt"), filepath.Join(outside, "key")
+	for path, text := range map[string][]byte{
+		ca: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), key: []byte("an-api-key\n"),
+	} {
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m := newAppliance(t, fmt.Sprintf("palette:\n  url: %s\n  name: private\n  apikeyfile: %s\n  ca: %s\n", server.URL, key, ca))
+	page := m.must("init", "--answers", m.answers)
+	if !strings.Contains(page, "Palette      private in "+server.URL+", synced ") {
+		t.Fatalf("the page:\n%s", page)
+	}
+	if shown := paletteShows(t, server, "first-pack"); shown != "1.0.0" {
+		t.Errorf("Palette shows %q", shown)
+	}
+	if page := m.must("init", "--answers", m.answers); !strings.HasSuffix(page, "no change\n") {
+		t.Errorf("again:\n%s", page)
+	}
+	if out := m.must("status"); !strings.Contains(out, "private in "+server.URL) {
+		t.Errorf("the status:\n%s", out)
+	}
+	for _, file := range []string{"etc/pack-registry/config.yml", "var/log/pack-registry.log"} {
+		if text, err := os.ReadFile(filepath.Join(m.dir, file)); err != nil || bytes.Contains(text, []byte("an-api-key")) {
+			t.Errorf("%s tells the key: %v", file, err)
+		}
+	}
+
+	// A Palette that does not answer is no reason not to serve.
+	lost := newAppliance(t, "palette: {url: 'https://127.0.0.1:1', apikey: x}\n")
+	page, log, err := lost.run("init", "--answers", lost.answers, "--wait", "3s")
+	if err == nil || !strings.Contains(log, "the server goes on trying") || !strings.Contains(page, "Health       ready") {
+		t.Errorf("%v\n%s\n%s", err, page, log)
+	}
+}
+
+// paletteShows are the versions of a pack of the one registry in Palette.
+func paletteShows(t *testing.T, server *httptest.Server, name string) string {
+	t.Helper()
+	get := func(path string, into any) {
+		req, err := http.NewRequest(http.MethodGet, server.URL+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("ApiKey", "an-api-key")
+		resp, err := server.Client().Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		if err := json.NewDecoder(resp.Body).Decode(into); err != nil || resp.StatusCode != http.StatusOK {
+			t.Fatalf("%s: %s %v", path, resp.Status, err)
+		}
+	}
+	var list struct {
+		Items []struct {
+			Metadata struct{ Name, UID string } `json:"metadata"`
+		} `json:"items"`
+	}
+	get("/v1/registries/oci/summary", &list)
+	if len(list.Items) != 1 || list.Items[0].Metadata.Name != "private" {
+		t.Fatalf("Palette has %+v", list)
+	}
+	var pack struct {
+		Tags []struct{ Version string } `json:"tags"`
+	}
+	get("/v1/packs/"+name+"/registries/"+list.Items[0].Metadata.UID, &pack)
+	var versions []string
+	for _, tag := range pack.Tags {
+		versions = append(versions, tag.Version)
+	}
+	return strings.Join(versions, " ")
 }
