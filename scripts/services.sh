@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Makes sure that what the tests need is on this machine: a C compiler (the race
-# detector needs one), Postgres, an S3-compatible server, the ACME server pebble, OCI clients and systemd-analyze. It installs what it can
+# detector needs one), Postgres, an S3-compatible server, the ACME server pebble, OCI clients, systemd-analyze and qemu-img. It installs what it can
 # and says plainly what it cannot. A second run needs no network.
-# Usage: scripts/services.sh [compiler] [postgres] [s3] [acme] [clients] [systemd]     (all without arguments)
+# Usage: scripts/services.sh [compiler] [postgres] [s3] [acme] [clients] [deploy]     (all without arguments)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -90,11 +90,15 @@ clients() {
   return $status
 }
 
-systemd() {
-  command -v systemd-analyze >/dev/null || apt_install systemd || { say "systemd-analyze was not found and could not be installed; tests of the units use it"; return 1; }
+# What the tests of deploy/ use.
+deploy() {
+  local status=0
+  command -v systemd-analyze >/dev/null || apt_install systemd || { say "systemd-analyze was not found and could not be installed; tests of the units use it"; status=1; }
+  command -v qemu-img >/dev/null || apt_install qemu-utils || { say "qemu-img was not found and could not be installed; tests of the appliance's image use it"; status=1; }
+  return $status
 }
 
-[ $# -gt 0 ] || set -- compiler postgres s3 acme clients systemd
+[ $# -gt 0 ] || set -- compiler postgres s3 acme clients deploy
 status=0
 for part in "$@"; do "$part" || status=1; done
 if [ "$status" != 0 ] && [ "${CI:-}" != true ]; then
