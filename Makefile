@@ -74,6 +74,11 @@ test-full: services ## the same, and what is slow: soak, plans of large tables, 
 	@$(MAKE) fuzz FUZZTIME=60s
 	@scripts/fresh-machine.sh
 	@scripts/package-machine.sh
+	@$(MAKE) vcenter
+
+.PHONY: vcenter
+vcenter: ## import the appliance's OVA into a simulated vCenter
+	@cd deploy/vmware/vcenter && go test -count=1 ./...
 
 .PHONY: services
 services:

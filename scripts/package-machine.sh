@@ -38,6 +38,9 @@ tar -C internal/pack/sample -czf "$root/packs/hello-pack-1.0.0.tar.gz" hello-pac
 printf 'names: [localhost, 127.0.0.1]\npacks: /packs\n' >"$root/answers.yml"
 chmod 600 "$root/answers.yml"
 
+awk '/^      #!\/bin\/sh/ {on = 1} /^runcmd:/ {on = 0} on {sub(/^      /, ""); print}' deploy/cloud-init/user-data >"$root/first-boot.sh"
+[ -s "$root/first-boot.sh" ]
+
 # What both ways try.
 cat >"$root/common.sh" <<'EOM'
 set -euxo pipefail
@@ -86,7 +89,10 @@ served "$password"
 dpkg -r pack-registry
 ! served "$password"
 [ -e /var/lib/pack-registry/registry.db ]
-dpkg -i /pack-registry.deb
+: by what cloud-init runs
+echo "file:///pack-registry.deb $(sha256sum /pack-registry.deb | cut -d' ' -f1)" > /etc/pack-registry/package
+sh /first-boot.sh
+systemctl is-enabled pack-registry-init.service
 for i in $(seq 100); do served "$password" && break; sleep 0.1; done
 served "$password"
 ! journalctl -u pack-registry -u pack-registry-init | grep -F "$password"
