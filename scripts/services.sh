@@ -93,7 +93,7 @@ clients() {
 # Programs whose archives must be accepted, and which read ours and the manual pages.
 programs() {
   local name wanted=()
-  for name in curl:curl zip:zip 7z:p7zip-full bsdtar:libarchive-tools python3:python3 groff:groff-base; do
+  for name in curl:curl zip:zip 7z:p7zip-full bsdtar:libarchive-tools python3:python3 groff:groff-base systemd-analyze:systemd qemu-img:qemu-utils; do
     command -v "${name%%:*}" >/dev/null || wanted+=("${name#*:}")
   done
   [ ${#wanted[@]} = 0 ] && return

@@ -20,7 +20,10 @@ import (
 func (p *program) adminCommand() *cobra.Command {
 	cmd := group("admin", "verbs for the administrator; they work beside a running server")
 	cmd.PersistentFlags().StringVarP(&p.configFile, "config", "c", "", "configuration file, the same as the server's")
-	cmd.AddCommand(p.userCommand(), p.sweepCommand(), p.verifyCommand(), p.pruneCommand(), p.repositoryCommand(), p.backupCommand(), p.restoreCommand(), p.certCommand())
+	cmd.AddCommand(
+		p.userCommand(), p.importCommand(), p.sweepCommand(), p.verifyCommand(), p.pruneCommand(), p.repositoryCommand(),
+		p.backupCommand(), p.restoreCommand(), p.certCommand(),
+	)
 	return cmd
 }
 

@@ -85,7 +85,7 @@ func (p *program) command() *cobra.Command {
 	root := group("registry", "a private registry for packs")
 	root.SilenceUsage, root.SilenceErrors, root.CompletionOptions.HiddenDefaultCmd = true, true, true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(p.serveCommand(), p.configCommand(), p.adminCommand(), p.healthCommand(), p.doctorCommand(), &cobra.Command{
+	root.AddCommand(p.serveCommand(), p.configCommand(), p.adminCommand(), p.healthCommand(), p.doctorCommand(), p.applianceCommand(), p.paletteCommand(), &cobra.Command{
 		Use: "version", Short: "print the version", Args: args(cobra.NoArgs),
 		Run: func(*cobra.Command, []string) {
 			fmt.Fprintf(p.stdout, "registry %s %s/%s %s\n", buildVersion(), runtime.GOOS, runtime.GOARCH, runtime.Version())

@@ -83,6 +83,9 @@ func (p *program) configCommand() *cobra.Command {
 			if err := checkRemote(context.Background(), cfg); err != nil {
 				return err
 			}
+			if err := checkPalette(cfg); err != nil {
+				return err
+			}
 			return cfg.Show(p.stdout)
 		},
 	})

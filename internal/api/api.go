@@ -17,6 +17,7 @@ import (
 
 	"packregistry/internal/api/oci"
 	"packregistry/internal/auth"
+	"packregistry/internal/connect"
 	"packregistry/internal/pack"
 	"packregistry/internal/registry"
 )
@@ -24,6 +25,13 @@ import (
 // Authenticator checks Basic credentials; *auth.Authenticator is one.
 type Authenticator interface {
 	Authenticate(ctx context.Context, user, password, address string) (auth.Identity, error)
+}
+
+// Palette knows the entries that Palettes have for this registry; *connect.Service is one.
+type Palette interface {
+	Statuses(ctx context.Context) ([]connect.Status, error)
+	Leader(ctx context.Context) (string, error)
+	VisibleIn(ctx context.Context, v *pack.Version) ([]pack.Visible, error)
 }
 
 // Config is what the face needs.
@@ -35,6 +43,8 @@ type Config struct {
 	// Content-Length is refused before the body. 0 is no limit.
 	BlobLimit int64
 	Auth      Authenticator
+	// Palette tells what Palettes show; nil means that none is connected.
+	Palette Palette
 	// Realm is named in the Basic challenge; "" means "Pack Registry".
 	Realm string
 	// Anonymous is "none" (or ""), "logos" or "pull": what may be read without credentials.

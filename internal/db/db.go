@@ -27,6 +27,8 @@ type DB interface {
 	OCI
 	Accounts
 	Porter
+	Palette
+	Locks
 
 	// Ping tells whether the database answers (readiness).
 	Ping(ctx context.Context) error

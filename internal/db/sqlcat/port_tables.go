@@ -42,6 +42,8 @@ func portTables() []portTable {
 		table("tags", "pack_id, tag", "pack_id int, tag, version_id int"),
 		table("changes", "seq", "seq int, mark, type, namespace, name, version, tag, digest, content_digest, revision int, at int, by_whom"),
 		table("accounts", "name", "name, hash, role, updated_at int"),
+		table("palette_connections", "name", "name, palette, uid, kind, namespace, endpoint, account, credential, created_at int, changed_at int, "+
+			"seq int, asked_at int, ended_at int, good_at int, state, problem"),
 		table("oci_repositories", "id", "id int, name, tagged bool"),
 		table("oci_blobs", "repository_id, digest", "repository_id int, digest, blob, size int, put_at int"),
 		table("oci_manifests", "repository_id, digest", "repository_id int, digest, blob, size int, media_type, artifact_type, subject, annotations"),
@@ -63,6 +65,8 @@ func portLeftOut() map[string]string {
 		"pack_search":      "the search index: made anew",
 		"search_terms":     "the search index: made anew",
 		"search_grams":     "the search index: made anew",
+		"palette_shown":    "what a Palette shows: asked of it anew",
+		"locks":            "which replica does what at this moment",
 		"schema_history":   "of the database and not of the catalogue; its newest step is in the header",
 	}
 }

@@ -68,6 +68,11 @@ func fill(t *testing.T, d db.DB) {
 		check(err)
 		return v
 	}
+	check(d.PutConnection(ctx, db.Connection{
+		Name: "of production", Palette: "https://palette.example.test", UID: "u-1", Kind: "oci", Namespace: "default",
+		Endpoint: "https://packs.example.test", Account: "palette-1", Credential: "c",
+	}))
+	check(d.PutSync(ctx, "of production", "u-1", db.ConnectionSync{Seq: 3, Asked: time.UnixMicro(5), Good: time.UnixMicro(7), State: "done", Problem: "two\nlines"}))
 	n := 0
 	for g := range dbtest.Generate(40) {
 		v := g.Version

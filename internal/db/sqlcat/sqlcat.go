@@ -70,6 +70,9 @@ type Dialect struct {
 	// HoldOn lets a writing transaction keep its locks however long its process says
 	// nothing; empty where it does so anyway.
 	HoldOn string
+	// Clock is an expression for now, in microseconds since 1970; empty where the process' own clock is
+	// that of all who use the database.
+	Clock string
 }
 
 // Backend gives transactions.
