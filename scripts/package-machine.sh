@@ -85,6 +85,16 @@ for i in $(seq 100); do served "$password" && break; sleep 0.1; done
 served "$password"
 [ "$(systemctl show -P MainPID pack-registry.service)" != "$before" ]
 
+: a backup, everything lost, and restored
+systemctl start pack-registry-backup.service
+systemctl stop pack-registry.service
+find /var/lib/pack-registry -mindepth 1 -delete
+runuser -u pack-registry -- registry admin restore -c /etc/pack-registry/config.yml /var/lib/pack-registry-backups
+systemctl start pack-registry.service
+for i in $(seq 100); do served "$password" && break; sleep 0.1; done
+served "$password"
+runuser -u pack-registry -- registry admin verify -c /etc/pack-registry/config.yml
+
 : removed, with nothing lost, and back
 dpkg -r pack-registry
 ! served "$password"
