@@ -247,6 +247,28 @@ func TestAppliancePalette(t *testing.T) {
 	}
 }
 
+// TestApplianceRemote sets a machine up whose packs and catalogue lie elsewhere.
+func TestApplianceRemote(t *testing.T) {
+	url := testenv.Postgres(t)
+	s3, bucket := testenv.Bucket(t)
+	m := newAppliance(t, fmt.Sprintf("database.url: %q\nstorage.s3: {endpoint: %q, region: %q, accesskey: %q, secretkey: %q, bucket: %q, forcepathstyle: true}\n",
+		url, s3.URL, s3.Region, s3.AccessKey, s3.SecretKey, bucket))
+	page := m.must("init", "--answers", m.answers)
+	shown := shownPassword.FindStringSubmatch(page)
+	if shown == nil {
+		t.Fatalf("the page:\n%s", page)
+	}
+	if resp, text := m.get(shown[1], "/api/v1/packs/first-pack/versions/latest"); resp.StatusCode != http.StatusOK {
+		t.Fatalf("the pack: %s %s", resp.Status, text)
+	}
+	if page := m.must("init", "--answers", m.answers); !strings.HasSuffix(page, "no change\n") {
+		t.Errorf("again:\n%s", page)
+	}
+	if _, err := os.Stat(filepath.Join(m.dir, "var", "lib", "pack-registry", "registry.db")); err == nil {
+		t.Error("there is an embedded database as well")
+	}
+}
+
 // TestApplianceForeground: as in a container, the server lives as long as the set-up, and ends with it.
 func TestApplianceForeground(t *testing.T) {
 	m := newAppliance(t, "")
