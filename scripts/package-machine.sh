@@ -33,7 +33,9 @@ echo "== debootstrap" >&2
 debootstrap --variant=minbase --include=systemd,systemd-sysv,curl,procps "$release" "$root" "$mirror" >"$root.log" 2>&1 || { tail -n 20 "$root.log" >&2; exit 1; }
 rm -f "$root.log"
 cp "$deb" "$root/pack-registry.deb"
-mkdir "$root/packs"
+mkdir -p "$root/packs" "$root/source/bin"
+cp "dist/registry-linux-$arch" "$root/source/bin/registry"
+cp -R deploy "$root/source/"
 tar -C internal/pack/sample -czf "$root/packs/hello-pack-1.0.0.tar.gz" hello-pack
 printf 'names: [localhost, 127.0.0.1]\npacks: /packs\n' >"$root/answers.yml"
 chmod 600 "$root/answers.yml"
@@ -85,6 +87,16 @@ for i in $(seq 100); do served "$password" && break; sleep 0.1; done
 served "$password"
 [ "$(systemctl show -P MainPID pack-registry.service)" != "$before" ]
 
+: a backup, everything lost, and restored
+systemctl start pack-registry-backup.service
+systemctl stop pack-registry.service
+find /var/lib/pack-registry -mindepth 1 -delete
+runuser -u pack-registry -- registry admin restore -c /etc/pack-registry/config.yml /var/lib/pack-registry-backups
+systemctl start pack-registry.service
+for i in $(seq 100); do served "$password" && break; sleep 0.1; done
+served "$password"
+runuser -u pack-registry -- registry admin verify -c /etc/pack-registry/config.yml
+
 : removed, with nothing lost, and back
 dpkg -r pack-registry
 ! served "$password"
@@ -93,6 +105,18 @@ dpkg -r pack-registry
 echo "file:///pack-registry.deb $(sha256sum /pack-registry.deb | cut -d' ' -f1)" > /etc/pack-registry/package
 sh /first-boot.sh
 systemctl is-enabled pack-registry-init.service
+for i in $(seq 100); do served "$password" && break; sleep 0.1; done
+served "$password"
+: by hand, on what a purge has left
+dpkg --purge pack-registry
+[ -e /var/lib/pack-registry/registry.db ]
+cd /source
+install -m 0755 bin/registry /usr/local/bin/registry
+install -m 0644 deploy/systemd/*.service deploy/systemd/*.timer /etc/systemd/system/
+install -D -m 0644 deploy/systemd/sysusers.conf /etc/sysusers.d/pack-registry.conf
+install -D -m 0644 deploy/systemd/tmpfiles.conf /etc/tmpfiles.d/pack-registry.conf
+systemd-sysusers && systemd-tmpfiles --create pack-registry.conf && systemctl daemon-reload
+systemctl start pack-registry
 for i in $(seq 100); do served "$password" && break; sleep 0.1; done
 served "$password"
 ! journalctl -u pack-registry -u pack-registry-init | grep -F "$password"

@@ -2,19 +2,19 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
-	"fmt"
-	"io"
 	"io/fs"
+	"log/slog"
 	"os"
-	"path/filepath"
 	"strings"
+	"time"
 
 	"packregistry/internal/auth"
 	"packregistry/internal/config"
 	"packregistry/internal/db"
+	"packregistry/internal/importer"
 	"packregistry/internal/pack"
+	"packregistry/internal/pack/archive"
 	"packregistry/internal/registry"
 )
 
@@ -44,81 +44,65 @@ func (x product) HasAccounts(ctx context.Context, file string) (has bool, err er
 
 // MakeAdmin implements appliance.Product.
 func (x product) MakeAdmin(ctx context.Context, file, hash string) error {
-	return x.on(ctx, file, func(_ *config.Config, b *backend, _ *registry.Registry) error {
+	return x.on(ctx, file, func(_ *config.Config, b *backend, _ *slog.Logger) error {
 		_, err := b.db.CreateFirstAccount(ctx, db.Account{Name: adminName, Hash: hash, Role: auth.Admin.String()})
 		return err
 	})
 }
 
-// Publish implements appliance.Product. A version that is there with other content is left as it is.
+// Publish implements appliance.Product. A version that is there with other content is left as it is: what was put there since is not
+// undone. A bad pack is logged and passed over: it is no reason not to serve.
 func (x product) Publish(ctx context.Context, file, folder string, dry bool) (n int, err error) {
-	archives, err := archivesOf(folder)
-	if err != nil {
-		return 0, err
-	}
-	err = x.on(ctx, file, func(_ *config.Config, _ *backend, core *registry.Registry) error {
-		known := map[pack.Digest]bool{}
-		_, err := core.Catalogue(ctx, pack.DefaultNamespace, func(v *pack.Version) error {
-			known[v.Digest], known[v.TarGzDigest] = true, true
-			return nil
-		})
+	err = x.on(ctx, file, func(cfg *config.Config, b *backend, log *slog.Logger) error {
+		core, err := newRegistry(cfg, b, log)
 		if err != nil {
 			return err
 		}
-		for _, path := range archives {
-			digest, err := digestOf(path)
-			if err != nil {
-				return err
-			}
-			if known[digest] {
-				continue
-			}
-			made, err := x.publish(ctx, core, path, dry)
-			if err != nil {
-				return fmt.Errorf("%s: %w", path, err)
-			}
-			if made {
-				n++
+		o := importer.Options{
+			To: core, Folder: folder, Namespace: pack.DefaultNamespace, By: byAdmin, AtOnce: 4, Now: time.Now,
+			Limits: archive.Limits{Unpacked: int64(cfg.Limits.Unpacked), Entries: cfg.Limits.Entries},
+		}
+		if dry {
+			o.To = planner{core}
+		}
+		s, err := importer.Import(ctx, o)
+		if pack.IsKind(err, pack.KindNotFound) {
+			return nil // an empty folder
+		}
+		for _, f := range s.Failures {
+			if dry && f.Code != "version_exists" {
+				log.Warn("a pack is not taken in", "pack", f.Source, "code", f.Code, "why", f.Message, "findings", f.Findings)
 			}
 		}
-		return nil
+		n = s.Created
+		return err
 	})
 	return n, err
 }
 
-// publish takes one archive in, and reports whether it was not there.
-func (x product) publish(ctx context.Context, core *registry.Registry, path string, dry bool) (bool, error) {
-	f, err := os.Open(path)
+// planner is a registry that only tells what a publish would do: importer.Publisher.
+type planner struct{ core *registry.Registry }
+
+// Publish implements importer.Publisher.
+func (p planner) Publish(ctx context.Context, u registry.Upload) (*registry.Published, error) {
+	v, err := p.core.Validate(ctx, u.Body)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	defer f.Close()
-	v, err := core.Validate(ctx, f)
-	if err != nil {
-		return false, err
+	if !v.Valid {
+		return nil, pack.BadPack(v.Findings)
 	}
-	for _, finding := range v.Findings {
-		if finding.Severity == pack.SeverityError {
-			return false, fmt.Errorf("this is no pack to take in: %s: %s", finding.Rule, finding.Message)
-		}
-	}
-	switch _, err := core.Resolve(ctx, pack.DefaultNamespace, v.Name, v.Version); {
+	switch there, err := p.core.Resolve(ctx, u.Namespace, v.Name, v.Version); {
 	case err == nil:
-		return false, nil // there, with other content: what was put there since is not undone
+		return &registry.Published{Version: there, Outcome: db.Same}, nil
 	case !pack.IsKind(err, pack.KindNotFound):
-		return false, err
-	case dry:
-		return true, nil
+		return nil, err
 	}
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return false, err
-	}
-	_, err = core.Publish(ctx, registry.Upload{Namespace: pack.DefaultNamespace, Body: f, By: byAdmin})
-	return true, err
+	return &registry.Published{Version: &pack.Version{Name: v.Name, Version: v.Version}, Outcome: db.Created}, nil
 }
 
 // on opens what the configuration names.
-func (x product) on(ctx context.Context, file string, do func(*config.Config, *backend, *registry.Registry) error) (err error) {
+func (x product) on(ctx context.Context, file string, do func(*config.Config, *backend, *slog.Logger) error) (err error) {
 	cfg, log, err := x.p.load(file)
 	if err != nil {
 		return err
@@ -128,38 +112,5 @@ func (x product) on(ctx context.Context, file string, do func(*config.Config, *b
 		return err
 	}
 	defer func() { err = errors.Join(err, b.close()) }()
-	core, err := newRegistry(cfg, b, log)
-	if err != nil {
-		return err
-	}
-	return do(cfg, b, core)
-}
-
-// archivesOf are the archives of a folder and those below it, in the order of their names.
-func archivesOf(folder string) (out []string, err error) {
-	err = filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		for _, end := range []string{".zip", ".tar.gz", ".tgz"} {
-			if strings.HasSuffix(d.Name(), end) {
-				out = append(out, path)
-			}
-		}
-		return nil
-	})
-	return out, err
-}
-
-func digestOf(path string) (pack.Digest, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", err
-	}
-	return pack.Digest(fmt.Sprintf("sha256:%x", h.Sum(nil))), nil
+	return do(cfg, b, log)
 }

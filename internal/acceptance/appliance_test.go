@@ -52,6 +52,7 @@ func newAppliance(t *testing.T, more string) *applianceRoot {
 	}
 	must(os.Mkdir(packs, 0o755))
 	must(os.WriteFile(filepath.Join(packs, "first-pack-1.0.0.zip"), packtest.PackZip("first-pack", "1.0.0"), 0o600))
+	must(os.WriteFile(filepath.Join(packs, "bad-pack.zip"), []byte("no zip"), 0o600))
 	must(os.WriteFile(m.answers, fmt.Appendf(nil, "names: [localhost, 127.0.0.1]\nport: %s\npacks: %s\n%s", port, packs, more), 0o600))
 	t.Cleanup(func() {
 		if pid := m.pid(); pid != 0 {
@@ -243,6 +244,58 @@ func TestAppliancePalette(t *testing.T) {
 	page, log, err := lost.run("init", "--answers", lost.answers, "--wait", "3s")
 	if err == nil || !strings.Contains(log, "the server goes on trying") || !strings.Contains(page, "Health       ready") {
 		t.Errorf("%v\n%s\n%s", err, page, log)
+	}
+}
+
+// TestApplianceRemote sets a machine up whose packs and catalogue lie elsewhere.
+func TestApplianceRemote(t *testing.T) {
+	url := testenv.Postgres(t)
+	s3, bucket := testenv.Bucket(t)
+	m := newAppliance(t, fmt.Sprintf("database.url: %q\nstorage.s3: {endpoint: %q, region: %q, accesskey: %q, secretkey: %q, bucket: %q, forcepathstyle: true}\n",
+		url, s3.URL, s3.Region, s3.AccessKey, s3.SecretKey, bucket))
+	page := m.must("init", "--answers", m.answers)
+	shown := shownPassword.FindStringSubmatch(page)
+	if shown == nil {
+		t.Fatalf("the page:\n%s", page)
+	}
+	if resp, text := m.get(shown[1], "/api/v1/packs/first-pack/versions/latest"); resp.StatusCode != http.StatusOK {
+		t.Fatalf("the pack: %s %s", resp.Status, text)
+	}
+	if page := m.must("init", "--answers", m.answers); !strings.HasSuffix(page, "no change\n") {
+		t.Errorf("again:\n%s", page)
+	}
+	if _, err := os.Stat(filepath.Join(m.dir, "var", "lib", "pack-registry", "registry.db")); err == nil {
+		t.Error("there is an embedded database as well")
+	}
+}
+
+// TestApplianceForeground: as in a container, the server lives as long as the set-up, and ends with it.
+func TestApplianceForeground(t *testing.T) {
+	m := newAppliance(t, "")
+	bin, err := program()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(bin, "appliance", "init", "--root", m.dir, "--answers", m.answers, "--foreground")
+	out := &lockedBuffer{}
+	cmd.Env, cmd.Stdout, cmd.Stderr = append(cleanEnv(), "REGISTRY_HTTP_DRAINDELAY=0s"), out, out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	for !strings.Contains(out.String(), "Health       ready") {
+		select {
+		case err := <-ended:
+			t.Fatalf("it has ended: %v\n%s", err, out)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; err != nil || !strings.Contains(out.String(), "the registry has stopped") {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
 

@@ -73,7 +73,7 @@ func Questions() []Question {
 		{Key: "tls.acme.directory", Doc: "for acme: URL of the directory; default Let's Encrypt", target: func(a *Answers) any { return &a.TLS.ACME.Directory }},
 		{Key: "tls.acme.ca", Doc: "for acme: authority trusted for the directory, as PEM, PEM in base64, or a path", target: func(a *Answers) any { return &a.TLS.ACME.CA }},
 		{Key: "admin.passwordhash", Doc: "bcrypt hash of the administrator's password (htpasswd -nB admin); default: a password is made and shown once on the console", Secret: true, target: func(a *Answers) any { return &a.Admin.PasswordHash }},
-		{Key: "packs", Doc: "folder with pack archives (zip, tar.gz) that are taken in before the start", target: func(a *Answers) any { return &a.Packs }},
+		{Key: "packs", Doc: "folder of packs (zip, tar.gz, directories) that are taken in before the start; a bad one is logged and passed over", target: func(a *Answers) any { return &a.Packs }},
 		{Key: "storage.data", Doc: "data folder; default /var/lib/pack-registry", target: func(a *Answers) any { return &a.Data }},
 		{Key: "storage.s3.endpoint", Doc: "URL of an S3-compatible server", target: func(a *Answers) any { return &a.S3.Endpoint }},
 		{Key: "storage.s3.bucket", Doc: "bucket for packs; default: they lie in the data folder", target: func(a *Answers) any { return &a.S3.Bucket }},
