@@ -28,6 +28,7 @@ type DB interface {
 	Accounts
 	Palette
 	Locks
+	Consumers
 
 	// Ping tells whether the database answers (readiness).
 	Ping(ctx context.Context) error
