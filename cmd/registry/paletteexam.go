@@ -69,8 +69,15 @@ func anchorsFor(ctx context.Context, cfg *config.Config, address string) ([]byte
 		}
 	}
 	for i, c := range candidates {
-		if (c != nil || i > 0) && holds(ctx, address, c) {
+		if c == nil && i == 0 {
+			continue // none was given
+		}
+		err := shake(ctx, address, c)
+		if err == nil {
 			return c, nil
+		}
+		if !errors.As(err, new(*tls.CertificateVerificationError)) {
+			break // nobody answers there, which says nothing of authorities
 		}
 	}
 	return given, nil // the doctor tells what is wrong
@@ -79,11 +86,11 @@ func anchorsFor(ctx context.Context, cfg *config.Config, address string) ([]byte
 // handshakeTime bounds one try.
 const handshakeTime = 10 * time.Second
 
-// holds tries a handshake.
-func holds(ctx context.Context, address string, anchors []byte) bool {
+// shake tries a handshake.
+func shake(ctx context.Context, address string, anchors []byte) error {
 	u, err := url.Parse(address)
 	if err != nil {
-		return false
+		return err
 	}
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if anchors != nil {
@@ -98,8 +105,7 @@ func holds(ctx context.Context, address string, anchors []byte) bool {
 	defer cancel()
 	conn, err := (&tls.Dialer{Config: config}).DialContext(ctx, "tcp", host)
 	if err != nil {
-		return false
+		return err
 	}
-	conn.Close()
-	return true
+	return conn.Close()
 }

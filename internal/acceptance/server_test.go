@@ -78,14 +78,19 @@ type server struct {
 // start starts a process on the backend and waits until it is ready.
 func start(t *testing.T, b backend, extra ...string) *server {
 	t.Helper()
+	addr := testenv.FreeAddr(t)
+	return startAt(t, b, addr, "http://"+addr, &http.Transport{MaxIdleConnsPerHost: 64}, extra...)
+}
+
+// startAt is start at an address, which is asked by the URL.
+func startAt(t *testing.T, b backend, addr, url string, transport *http.Transport, extra ...string) *server {
+	t.Helper()
 	bin, err := program()
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := testenv.FreeAddr(t)
 	s := &server{
-		t: t, url: "http://" + addr, log: &lockedBuffer{}, exited: make(chan struct{}),
-		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}, Timeout: 2 * time.Minute},
+		t: t, url: url, log: &lockedBuffer{}, exited: make(chan struct{}), client: &http.Client{Transport: transport, Timeout: 2 * time.Minute},
 	}
 	s.cmd = exec.Command(bin, "serve")
 	s.cmd.Dir = t.TempDir()

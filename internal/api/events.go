@@ -23,6 +23,10 @@ func (s *server) streamEvents(w http.ResponseWriter, r *http.Request) error {
 	if since == "" {
 		since = r.URL.Query().Get("since")
 	}
+	c, err := s.consumer(r.Context(), namespace, r.URL.Query().Get("consumer"))
+	if err != nil {
+		return err
+	}
 	ctx, stop := s.untilDraining(r.Context())
 	defer stop()
 
@@ -48,6 +52,7 @@ func (s *server) streamEvents(w http.ResponseWriter, r *http.Request) error {
 			return endOfStream(r, err)
 		}
 		since = cursor
+		c.read(since)
 		if ctx.Err() != nil {
 			return nil
 		}

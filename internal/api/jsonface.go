@@ -6,6 +6,7 @@ import (
 
 	"packregistry/internal/api/gen"
 	"packregistry/internal/pack"
+	"packregistry/internal/registry"
 )
 
 // jsonFace answers the routes that take and give JSON. The generated code around
@@ -153,14 +154,26 @@ func (f *jsonFace) ListChanges(ctx context.Context, req gen.ListChangesRequestOb
 	if err != nil {
 		return nil, err
 	}
-	if wait > 0 {
-		waiting, stop := f.s.untilDraining(ctx)
-		defer stop()
-		ctx = waiting
-	}
-	changes, cursor, err := f.s.cfg.Registry.Changes(ctx, value(req.Params.Since), orDefault(value(req.Params.Namespace)), limit, time.Duration(wait)*time.Second)
+	since, namespace := value(req.Params.Since), orDefault(value(req.Params.Namespace))
+	c, err := f.s.consumer(ctx, namespace, value(req.Params.Consumer))
 	if err != nil {
 		return nil, err
+	}
+	changes, cursor, err := f.s.cfg.Registry.Changes(ctx, since, namespace, limit, 0)
+	if err != nil {
+		return nil, err
+	}
+	// Before it is held: that the reader has everything up to since is known by its asking.
+	if since == registry.Now {
+		since = cursor
+	}
+	c.read(since)
+	if wait > 0 && len(changes) == 0 {
+		waiting, stop := f.s.untilDraining(ctx)
+		defer stop()
+		if changes, cursor, err = f.s.cfg.Registry.Changes(waiting, cursor, namespace, limit, time.Duration(wait)*time.Second); err != nil {
+			return nil, err
+		}
 	}
 	if changes == nil {
 		changes = []pack.Change{}

@@ -21,6 +21,10 @@ func (s *server) getCatalog(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
+	c, err := s.consumer(r.Context(), namespace, r.URL.Query().Get("consumer"))
+	if err != nil {
+		return err
+	}
 	head, err := s.cfg.Registry.Head(r.Context())
 	if err != nil {
 		return err
@@ -32,6 +36,7 @@ func (s *server) getCatalog(w http.ResponseWriter, r *http.Request) error {
 	h.Set("ETag", etag)
 	h.Set("Cache-Control", "no-cache")
 	if none := r.Header.Get("If-None-Match"); none != "" && matchesWeak(none, etag) {
+		c.read(head)
 		w.WriteHeader(http.StatusNotModified)
 		return nil
 	}
@@ -48,15 +53,16 @@ func (s *server) getCatalog(w http.ResponseWriter, r *http.Request) error {
 	if err == nil {
 		err = out.Flush()
 	}
-	c := callOf(r.Context())
+	call := callOf(r.Context())
 	switch {
 	case err == nil:
+		c.read(cursor)
 		return nil
-	case !c.answered():
+	case !call.answered():
 		return err
 	}
 	// Lines are out already: only a broken connection says that they are not all.
-	c.err = err
+	call.err = err
 	panic(http.ErrAbortHandler)
 }
 

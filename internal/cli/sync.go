@@ -26,7 +26,7 @@ const (
 
 func (p *program) syncCommand() *cobra.Command {
 	c := group("sync", "follow what changes in a registry")
-	c.AddCommand(p.watchCommand())
+	c.AddCommand(p.watchCommand(), p.consumersCommand())
 	return c
 }
 
@@ -35,6 +35,7 @@ type watchFlags struct {
 	connection
 	output
 	since   string
+	as      string
 	limit   int
 	timeout time.Duration
 }
@@ -63,12 +64,13 @@ spectro sync watch --format '{{.type}} {{.name}}:{{.version}}'`,
 			if err != nil {
 				return err
 			}
-			return p.watch(cmd.Context(), c, &f)
+			return p.watch(cmd.Context(), c.As(f.as), &f)
 		},
 	}
 	f.output.flags(c)
 	f.connection.flags(c)
 	c.Flags().StringVar(&f.since, "since", "now", "where to begin: now, beginning, or a `CURSOR`")
+	c.Flags().StringVar(&f.as, "consumer", "", "`NAME` under which the registry notes how far this has read (see spectro sync consumers)")
 	c.Flags().IntVar(&f.limit, "limit", 0, "end after `N` changes (0 is never)")
 	c.Flags().DurationVar(&f.timeout, "timeout", 0, "end after a `TIME` such as 30s (0 is never)")
 	fixedWords(c, "since", []string{"now", "beginning"})

@@ -55,6 +55,8 @@ type Client struct {
 	silence time.Duration
 	// longest bounds one JSON answer, unpacked, in bytes.
 	longest int64
+	// consumer is the name under which the feed is read.
+	consumer string
 }
 
 // New makes a Client. It reads the CA files and asks nothing of the server. Its error is of pack.KindInvalid.

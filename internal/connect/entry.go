@@ -1,6 +1,7 @@
 package connect
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -55,6 +56,7 @@ type found struct {
 	conn    *db.Connection // nil: none
 	account *db.Account    // nil: none
 	entry   *palette.Entry // nil: none
+	reason  string         // why the entry is changed
 }
 
 func (s *Service) ensure(ctx context.Context, t Target) (*Ensured, error) {
@@ -70,7 +72,7 @@ func (s *Service) ensure(ctx context.Context, t Target) (*Ensured, error) {
 	if f.entry != nil {
 		want.UID, want.ContainsSpectroManifest = f.entry.UID, f.entry.ContainsSpectroManifest
 		want.Annotations, want.Labels, want.Private = f.entry.Annotations, f.entry.Labels, f.entry.Private
-		if f.works() && alike(f.entry, want) {
+		if f.reason = cmp.Or(f.broken(), different(f.entry, want)); f.reason == "" {
 			c := row(s.cfg.Palette.URL(), t, want.UID, f.conn.Credential)
 			if c.Endpoint != f.conn.Endpoint {
 				if err := s.cfg.Store.PutConnection(ctx, c); err != nil {
@@ -149,10 +151,25 @@ func (s *Service) account(ctx context.Context, name string) (*db.Account, error)
 // reader is the role of Palette's account.
 const reader = "reader"
 
-// works reports whether the password that Palette has is, as far as can be known, the one that the account has.
-func (f found) works() bool {
-	return f.conn != nil && f.account != nil && f.conn.UID == f.entry.UID && f.account.Role == reader && f.entry.Auth.Username == f.account.Name &&
-		credentialOf(f.account.Hash) == f.conn.Credential && !refused(f.entry.Sync)
+// broken says why the password that Palette has is not, as far as can be known, the one that the account has; "" it is.
+func (f found) broken() string {
+	switch {
+	case f.conn == nil:
+		return "it was not made by this registry"
+	case f.conn.UID != f.entry.UID:
+		return "it is another one than before"
+	case f.account == nil:
+		return "the account was removed"
+	case f.account.Role != reader:
+		return "the account is no reader"
+	case f.entry.Auth.Username != f.account.Name:
+		return "it has another user"
+	case credentialOf(f.account.Hash) != f.conn.Credential:
+		return "the account has another password"
+	case refused(f.entry.Sync):
+		return "Palette was refused at its last sync"
+	}
+	return ""
 }
 
 // refused reports whether a sync failed because the registry did not let Palette in. What Palette says then is not
@@ -171,11 +188,22 @@ func wanted(t Target, exam *Examination) *palette.Entry {
 	return e
 }
 
-// alike compares what Ensure decides; Palette shows everything of an entry but the password.
-func alike(a, b *palette.Entry) bool {
-	return sameAddress(a.Endpoint, b.Endpoint) && strings.Trim(a.BasePath, "/") == strings.Trim(b.BasePath, "/") &&
-		strings.Trim(a.BaseContentPath, "/") == strings.Trim(b.BaseContentPath, "/") && a.Auth.Username == b.Auth.Username &&
-		strings.TrimSpace(a.Auth.Certificate) == strings.TrimSpace(b.Auth.Certificate) && a.Auth.InsecureSkipVerify == b.Auth.InsecureSkipVerify
+// different says what of what Ensure decides is not so; "" nothing. Palette shows everything of an entry but the password.
+func different(is, want *palette.Entry) string {
+	path := func(p string) string { return strings.Trim(p, "/") }
+	switch {
+	case !sameAddress(is.Endpoint, want.Endpoint):
+		return "it has another address"
+	case path(is.BasePath) != path(want.BasePath):
+		return "it has another base path"
+	case path(is.BaseContentPath) != path(want.BaseContentPath):
+		return "it has another base content path"
+	case strings.TrimSpace(is.Auth.Certificate) != strings.TrimSpace(want.Auth.Certificate):
+		return "it has another certificate"
+	case is.Auth.InsecureSkipVerify:
+		return "it does not verify the certificate"
+	}
+	return ""
 }
 
 func sameAddress(a, b string) bool {
@@ -237,7 +265,7 @@ func (s *Service) hand(ctx context.Context, t Target, f found, want *palette.Ent
 	if err := s.cfg.Store.PutConnection(context.WithoutCancel(ctx), c); err != nil {
 		return nil, err
 	}
-	s.cfg.Log.InfoContext(ctx, "audit", "action", "palette.connect", "entry", t.Name, "palette", c.Palette, "outcome", string(action), "account", a.Name)
+	s.cfg.Log.InfoContext(ctx, "audit", "action", "palette.connect", "entry", t.Name, "palette", c.Palette, "outcome", string(action), "account", a.Name, "reason", f.reason)
 	now, err := s.Connection(ctx, t.Name)
 	if err != nil {
 		return nil, err

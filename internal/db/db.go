@@ -29,6 +29,7 @@ type DB interface {
 	Porter
 	Palette
 	Locks
+	Consumers
 
 	// Ping tells whether the database answers (readiness).
 	Ping(ctx context.Context) error

@@ -60,6 +60,8 @@ type Registry struct {
 	// streams bounds Catalogue.
 	streams streams
 	chores  chores
+	// consumers is what Run writes.
+	consumers consumers
 	// closing is set when Run ends: readers that wait are answered.
 	closing atomic.Bool
 }

@@ -10,12 +10,13 @@ import (
 	"packregistry/internal/db"
 )
 
-// Run wakes waiting readers, and sweeps each SweepInterval, until ctx ends; then
+// Run wakes waiting readers, writes how far consumers have read, and sweeps each SweepInterval, until ctx ends; then
 // readers that wait are answered. It is called at most once. It returns nil:
 // what goes wrong meanwhile is logged and tried again.
 func (r *Registry) Run(ctx context.Context) error {
 	var g errgroup.Group
 	g.Go(func() error { r.watch(ctx); return nil })
+	g.Go(func() error { r.flushNowAndThen(ctx); return nil })
 	if r.cfg.SweepInterval > 0 {
 		g.Go(func() error { r.sweepNowAndThen(ctx); return nil })
 	}

@@ -282,6 +282,17 @@ TABLE search_grams
   form text COLLATE "C" NOT NULL
   CONSTRAINT search_grams_pkey PRIMARY KEY (gram, len, form)
 
+TABLE sync_consumers
+  account text COLLATE "C" NOT NULL
+  consumer text COLLATE "C" NOT NULL
+  namespace text COLLATE "C" NOT NULL
+  seq bigint NOT NULL
+  mark text COLLATE "C" NOT NULL
+  first_at bigint NOT NULL
+  seen_at bigint NOT NULL
+  CONSTRAINT sync_consumers_pkey PRIMARY KEY (account, consumer, namespace)
+  CREATE INDEX sync_consumers_seen ON sync_consumers USING btree (seen_at)
+
 TABLE tags
   pack_id bigint NOT NULL
   tag text COLLATE "C" NOT NULL

@@ -307,6 +307,19 @@ CREATE VIRTUAL TABLE search_terms USING fts5 (
     terms, content = '', contentless_delete = 1, detail = none, tokenize = 'ascii', prefix = '2 3 4 5'
 );
 
+CREATE TABLE sync_consumers (
+    account   text NOT NULL,
+    consumer  text NOT NULL,
+    namespace text NOT NULL,
+    seq       integer NOT NULL,
+    mark      text NOT NULL,
+    first_at  integer NOT NULL,
+    seen_at   integer NOT NULL,
+    PRIMARY KEY (account, consumer, namespace)
+) WITHOUT ROWID;
+
+CREATE INDEX sync_consumers_seen ON sync_consumers (seen_at);
+
 CREATE TABLE tags (
     pack_id    integer NOT NULL REFERENCES packs (id) ON DELETE CASCADE,
     tag        text NOT NULL,

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"packregistry/internal/connect"
 	"packregistry/internal/db"
@@ -47,6 +48,11 @@ type Change = pack.Change
 type ChangeList struct {
 	Changes []Change `json:"changes"`
 	Cursor  string   `json:"cursor"`
+}
+
+// ConsumerList defines model for ConsumerList.
+type ConsumerList struct {
+	Consumers []SyncConsumer `json:"consumers"`
 }
 
 // FacetValue defines model for FacetValue.
@@ -110,6 +116,38 @@ type SearchPage struct {
 	Total *int `json:"total,omitempty"`
 }
 
+// SyncConsumer defines model for SyncConsumer.
+type SyncConsumer struct {
+	Account string `json:"account"`
+
+	// Consumer The name that it gives itself; empty for none
+	Consumer string `json:"consumer"`
+
+	// Cursor It has everything up to here; empty when it began at the very beginning
+	Cursor string `json:"cursor"`
+
+	// FirstAt Seen first
+	FirstAt time.Time `json:"firstAt"`
+
+	// Gone The cursor is of another feed, or from before a restore: it will be told to begin again
+	Gone bool `json:"gone"`
+
+	// Lacks The first of them
+	Lacks []Change `json:"lacks"`
+
+	// LagChanges Changes that it lacks, at most 10000
+	LagChanges int `json:"lagChanges"`
+
+	// LagSeconds Age of the oldest of them
+	LagSeconds float64 `json:"lagSeconds"`
+
+	// Namespace That it reads; * for all
+	Namespace string `json:"namespace"`
+
+	// SeenAt Seen last; may be a minute old
+	SeenAt time.Time `json:"seenAt"`
+}
+
 // Tag defines model for Tag.
 type Tag = pack.Tag
 
@@ -128,6 +166,9 @@ type Version = pack.Version
 
 // Visible defines model for Visible.
 type Visible = pack.Visible
+
+// Consumer defines model for Consumer.
+type Consumer = string
 
 // IfMatch defines model for IfMatch.
 type IfMatch = string
@@ -275,6 +316,9 @@ type ListChangesParams struct {
 
 	// Wait Seconds to hold an empty answer until something changes
 	Wait *int `form:"wait,omitempty" json:"wait,omitempty"`
+
+	// Consumer A name that tells several consumers of one account apart; see sync/consumers
+	Consumer *Consumer `form:"consumer,omitempty" json:"consumer,omitempty"`
 }
 
 // SetTagJSONRequestBody defines body for SetTag for application/json ContentType.
@@ -315,6 +359,9 @@ type ServerInterface interface {
 	// ListChanges What changed after a cursor
 	// (GET /api/v1/sync/changes)
 	ListChanges(w http.ResponseWriter, r *http.Request, params ListChangesParams)
+	// ListConsumers Who has read how far, and what they lack
+	// (GET /api/v1/sync/consumers)
+	ListConsumers(w http.ResponseWriter, r *http.Request)
 }
 
 // Unimplemented server implementation that returns http.StatusNotImplemented for each endpoint.
@@ -384,6 +431,12 @@ func (_ Unimplemented) GetPalette(w http.ResponseWriter, r *http.Request) {
 // ListChanges What changed after a cursor
 // (GET /api/v1/sync/changes)
 func (_ Unimplemented) ListChanges(w http.ResponseWriter, r *http.Request, params ListChangesParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ListConsumers Who has read how far, and what they lack
+// (GET /api/v1/sync/consumers)
+func (_ Unimplemented) ListConsumers(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -1036,8 +1089,35 @@ func (siw *ServerInterfaceWrapper) ListChanges(w http.ResponseWriter, r *http.Re
 		return
 	}
 
+	// ------------- Optional query parameter "consumer" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "consumer", r.URL.Query(), &params.Consumer, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "consumer"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "consumer", Err: err})
+		}
+		return
+	}
+
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.ListChanges(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListConsumers operation middleware
+func (siw *ServerInterfaceWrapper) ListConsumers(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListConsumers(w, r)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -1189,6 +1269,9 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/api/v1/sync/changes", wrapper.ListChanges)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/api/v1/sync/consumers", wrapper.ListConsumers)
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/api/v1/palette", wrapper.GetPalette)
@@ -2898,6 +2981,116 @@ func (response ListChanges503ApplicationProblemPlusJSONResponse) VisitListChange
 	return err
 }
 
+type ListConsumersRequestObject struct {
+}
+
+type ListConsumersResponseObject interface {
+	VisitListConsumersResponse(w http.ResponseWriter) error
+}
+
+type ListConsumers200JSONResponse ConsumerList
+
+func (response ListConsumers200JSONResponse) VisitListConsumersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsumers401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListConsumers401ApplicationProblemPlusJSONResponse) VisitListConsumersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsumers403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListConsumers403ApplicationProblemPlusJSONResponse) VisitListConsumersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsumers429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListConsumers429ApplicationProblemPlusJSONResponse) VisitListConsumersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsumers500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListConsumers500ApplicationProblemPlusJSONResponse) VisitListConsumersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConsumers503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListConsumers503ApplicationProblemPlusJSONResponse) VisitListConsumersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// SearchPacks Search and browse, one row a pack with its newest version
@@ -2933,6 +3126,9 @@ type StrictServerInterface interface {
 	// ListChanges What changed after a cursor
 	// (GET /api/v1/sync/changes)
 	ListChanges(ctx context.Context, request ListChangesRequestObject) (ListChangesResponseObject, error)
+	// ListConsumers Who has read how far, and what they lack
+	// (GET /api/v1/sync/consumers)
+	ListConsumers(ctx context.Context, request ListConsumersRequestObject) (ListConsumersResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx context.Context, w http.ResponseWriter, r *http.Request, request any) (any, error)
@@ -3271,6 +3467,30 @@ func (sh *strictHandler) ListChanges(w http.ResponseWriter, r *http.Request, par
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(ListChangesResponseObject); ok {
 		if err := validResponse.VisitListChangesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListConsumers operation middleware
+func (sh *strictHandler) ListConsumers(w http.ResponseWriter, r *http.Request) {
+	var request ListConsumersRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListConsumers(ctx, request.(ListConsumersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListConsumers")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListConsumersResponseObject); ok {
+		if err := validResponse.VisitListConsumersResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

@@ -68,6 +68,7 @@ func Run(t *testing.T, open func(t *testing.T) Env) {
 		{"accounts", accountTests()},
 		{"palette", paletteTests()},
 		{"locks", lockTests()},
+		{"consumers", consumerTests()},
 		{"migrations", migrationTests()},
 	} {
 		t.Run(topic.name, func(t *testing.T) {
