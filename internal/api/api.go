@@ -17,6 +17,7 @@ import (
 
 	"packregistry/internal/api/oci"
 	"packregistry/internal/auth"
+	"packregistry/internal/connect"
 	"packregistry/internal/pack"
 	"packregistry/internal/registry"
 )
@@ -24,6 +25,13 @@ import (
 // Authenticator checks Basic credentials; *auth.Authenticator is one.
 type Authenticator interface {
 	Authenticate(ctx context.Context, user, password, address string) (auth.Identity, error)
+}
+
+// Palette knows the entries that Palettes have for this registry; *connect.Service is one.
+type Palette interface {
+	Statuses(ctx context.Context) ([]connect.Status, error)
+	Leader(ctx context.Context) (string, error)
+	VisibleIn(ctx context.Context, v *pack.Version) ([]pack.Visible, error)
 }
 
 // Config is what the face needs.
@@ -35,6 +43,8 @@ type Config struct {
 	// Content-Length is refused before the body. 0 is no limit.
 	BlobLimit int64
 	Auth      Authenticator
+	// Palette tells what Palettes show; nil means that none is connected.
+	Palette Palette
 	// Realm is named in the Basic challenge; "" means "Pack Registry".
 	Realm string
 	// Anonymous is "none" (or ""), "logos" or "pull": what may be read without credentials.
@@ -80,6 +90,7 @@ type server struct {
 	cfg     Config
 	rules   map[string]access
 	uploads chan struct{} // one token for each upload in flight
+	checks  chan struct{} // the same for validations: readers may ask for them, and must leave room for uploads
 	metrics *metrics
 	spec    *document
 	stall   time.Duration // how long a client may pause
@@ -99,7 +110,7 @@ func newServer(cfg Config) (*server, error) {
 	if err := complete(&cfg); err != nil {
 		return nil, err
 	}
-	s := &server{cfg: cfg, rules: accessRules(), uploads: make(chan struct{}, cfg.MaxUploads), stall: defaultStall}
+	s := &server{cfg: cfg, rules: accessRules(), uploads: make(chan struct{}, cfg.MaxUploads), checks: make(chan struct{}, max(1, cfg.MaxUploads/2)), stall: defaultStall}
 	if cfg.OCI != nil {
 		s.oci = &oci.Face{Core: cfg.OCI, Prefix: cfg.Prefix, Content: s.serveContent}
 	}

@@ -16,7 +16,7 @@ import (
 
 // complete checks what was read and fills in what follows from it.
 func (c *Config) complete() error {
-	for _, part := range []func() error{c.checkLog, c.checkStorage, c.checkDatabase, c.checkHTTP, c.checkTLS, c.checkAuth, c.checkRest} {
+	for _, part := range []func() error{c.checkLog, c.checkStorage, c.checkDatabase, c.checkHTTP, c.checkTLS, c.checkAuth, c.checkPalette, c.checkRest} {
 		if err := part(); err != nil {
 			return err
 		}

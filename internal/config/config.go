@@ -20,6 +20,7 @@ type Config struct {
 	Database   Database
 	Namespaces map[string]Namespace
 	Limits     Limits
+	Palette    Palette
 	Retention  Retention
 	Sweep      Sweep
 

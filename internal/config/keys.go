@@ -11,12 +11,22 @@ type key struct {
 	target func(*Config) any
 	// secret values are never shown, and <env>_FILE names a file that holds them.
 	secret bool
+	// variable replaces the name of the variable that follows from the path, which is taken too.
+	variable string
 	// quiet keys are taken for the vendor's files and have no effect of their own.
 	quiet bool
 }
 
 // env is the variable that overrides the key.
 func (k key) env() string {
+	if k.variable != "" {
+		return k.variable
+	}
+	return k.rule()
+}
+
+// rule is the name of the variable that follows from the path.
+func (k key) rule() string {
 	return "REGISTRY_" + strings.ToUpper(strings.ReplaceAll(k.path, ".", "_"))
 }
 
@@ -86,6 +96,18 @@ func keys() []key {
 		{path: "limits.unpacked", doc: "largest sum of an archive's files", target: func(c *Config) any { return &c.Limits.Unpacked }},
 		{path: "limits.entries", doc: "most files and folders in an archive", target: func(c *Config) any { return &c.Limits.Entries }},
 		{path: "limits.blob", doc: "largest OCI blob; `0` is no limit", target: func(c *Config) any { return &c.Limits.Blob }},
+
+		{path: "palette.url", doc: "address of the Palette whose entries for this registry are kept in sync, such as `https://api.spectrocloud.com`; empty is none", target: func(c *Config) any { return &c.Palette.URL }},
+		{path: "palette.apikey", variable: "REGISTRY_PALETTE_API_KEY", doc: "API key of a tenant admin there", secret: true, target: func(c *Config) any { return &c.Palette.APIKey }},
+		{path: "palette.apikeyfile", variable: "REGISTRY_PALETTE_API_KEY_FILE", doc: "file that holds the API key", target: func(c *Config) any { return &c.Palette.APIKeyFile }},
+		{path: "palette.user", doc: "instead of an API key: email address of a tenant's user, or with `palette.system` the name of a system administrator", target: func(c *Config) any { return &c.Palette.User }},
+		{path: "palette.password", doc: "password of `palette.user`", secret: true, target: func(c *Config) any { return &c.Palette.Password }},
+		{path: "palette.system", doc: "log in to the system console of a self-hosted Palette: the entry is then one of the system", target: func(c *Config) any { return &c.Palette.System }},
+		{path: "palette.ca", doc: "PEM file with further authorities, trusted for Palette and for the advertised address", target: func(c *Config) any { return &c.Palette.CA }},
+		{path: "palette.name", doc: "name of the entry that is made in Palette at start; empty makes none", target: func(c *Config) any { return &c.Palette.Name }},
+		{path: "palette.kind", doc: "`oci`, or `pack` for the legacy kind", target: func(c *Config) any { return &c.Palette.Kind }},
+		{path: "palette.namespace", doc: "namespace that Palette reads (its base content path)", target: func(c *Config) any { return &c.Palette.Namespace }},
+		{path: "palette.advertise", doc: "address at which Palette reaches this registry, `https://host[:port][/prefix]`", target: func(c *Config) any { return &c.Palette.Advertise }},
 
 		{path: "retention.overwritten", doc: "how long an overwritten revision stays fetchable by digest, such as `90d`; `0` is without end", target: func(c *Config) any { return &c.Retention.Overwritten }},
 		{path: "sweep.interval", doc: "how often unreferenced blobs are removed; `0` leaves it to `registry admin sweep`", target: func(c *Config) any { return &c.Sweep.Interval }},
