@@ -35,8 +35,9 @@ type Store interface {
 	// Open reads length bytes from offset; length < 0 means to the end, and a length
 	// beyond the end is cut there. An offset at the end gives an empty stream, one
 	// beyond it KindInvalid. A stream over the whole blob verifies the hash and gives
-	// KindCorrupt in place of its last bytes when it does not hold; a part is not
-	// verified. A stream never ends early with io.EOF. It may also be an io.WriterTo
+	// KindCorrupt in place of its last bytes when it does not hold, unless the store has
+	// verified these bytes a short while ago and knows them untouched; a part is not
+	// verified (VerifyReader always does). A stream never ends early with io.EOF. It may also be an io.WriterTo
 	// that is faster than Read. The caller closes it.
 	Open(ctx context.Context, d pack.Digest, offset, length int64) (io.ReadCloser, error)
 
