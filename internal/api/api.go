@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -78,7 +79,9 @@ const (
 // server holds what the handlers share.
 type server struct {
 	cfg     Config
-	rules   map[string]access
+	rules   map[accessKey]access
+	buffers *sync.Pool    // for copying answers
+	headers []fixedHeader // on every answer
 	uploads chan struct{} // one token for each upload in flight
 	metrics *metrics
 	spec    *document
@@ -99,7 +102,8 @@ func newServer(cfg Config) (*server, error) {
 	if err := complete(&cfg); err != nil {
 		return nil, err
 	}
-	s := &server{cfg: cfg, rules: accessRules(), uploads: make(chan struct{}, cfg.MaxUploads), stall: defaultStall}
+	s := &server{cfg: cfg, rules: accessRules(), uploads: make(chan struct{}, cfg.MaxUploads), stall: defaultStall,
+		buffers: newBuffers(), headers: fixedHeaders(cfg.Headers)}
 	if cfg.OCI != nil {
 		s.oci = &oci.Face{Core: cfg.OCI, Prefix: cfg.Prefix, Content: s.serveContent}
 	}

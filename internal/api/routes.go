@@ -104,6 +104,10 @@ func methodNotAllowed(w http.ResponseWriter, r *http.Request) error {
 // checkQuery refuses a query that net/url would quietly drop a part of.
 func (s *server) checkQuery(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.RawQuery == "" {
+			next.ServeHTTP(w, r)
+			return
+		}
 		if _, err := url.ParseQuery(r.URL.RawQuery); err != nil {
 			s.fail(w, r, pack.Errorf(pack.KindInvalid, "query_invalid", "the query string is not well-formed; percent-encode special characters"))
 			return

@@ -63,6 +63,9 @@ func (p *part) WriteTo(w io.Writer) (int64, error) {
 	return n, err
 }
 
+// Settled marks a storage.Settled.
+func (p *part) Settled() {}
+
 func (p *part) error(err error) error {
 	switch {
 	case err == nil:

@@ -30,7 +30,7 @@ func TestTrust(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer rc.Close()
-		_, trusted = rc.(io.WriterTo)
+		_, trusted = rc.(storage.Settled)
 		if _, err := io.ReadAll(rc); pack.KindOf(err) != want {
 			t.Fatalf("reading gave %v, want kind %q", err, want)
 		}
