@@ -17,7 +17,7 @@ type route struct{ method, pattern string }
 func walk(t *testing.T, s *server) []route {
 	t.Helper()
 	var out []route
-	err := chi.Walk(s.router(), func(method, pattern string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
+	err := chi.Walk(s.router, func(method, pattern string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
 		out = append(out, route{method, pattern})
 		return nil
 	})

@@ -12,8 +12,10 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/go-chi/chi/v5"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"packregistry/internal/api/oci"
@@ -82,11 +84,15 @@ type server struct {
 	rules   map[accessKey]access
 	buffers *sync.Pool    // for copying answers
 	headers []fixedHeader // on every answer
-	uploads chan struct{} // one token for each upload in flight
-	metrics *metrics
-	spec    *document
-	stall   time.Duration // how long a client may pause
-	oci     *oci.Face     // nil: there is none
+	router  chi.Router
+	// routeContexts are *chi.Context, used again.
+	routeContexts sync.Pool
+	lastTag       atomic.Pointer[headTag]
+	uploads       chan struct{} // one token for each upload in flight
+	metrics       *metrics
+	spec          *document
+	stall         time.Duration // how long a client may pause
+	oci           *oci.Face     // nil: there is none
 }
 
 // New makes the handler of all routes. Its error names the setting that is wrong.
@@ -102,8 +108,11 @@ func newServer(cfg Config) (*server, error) {
 	if err := complete(&cfg); err != nil {
 		return nil, err
 	}
-	s := &server{cfg: cfg, rules: accessRules(), uploads: make(chan struct{}, cfg.MaxUploads), stall: defaultStall,
-		buffers: newBuffers(), headers: fixedHeaders(cfg.Headers)}
+	s := &server{
+		cfg: cfg, rules: accessRules(), uploads: make(chan struct{}, cfg.MaxUploads), stall: defaultStall,
+		buffers: newBuffers(), headers: fixedHeaders(cfg.Headers),
+		routeContexts: sync.Pool{New: func() any { return chi.NewRouteContext() }},
+	}
 	if cfg.OCI != nil {
 		s.oci = &oci.Face{Core: cfg.OCI, Prefix: cfg.Prefix, Content: s.serveContent}
 	}
@@ -114,6 +123,7 @@ func newServer(cfg Config) (*server, error) {
 	if s.metrics, err = newMetrics(cfg); err != nil {
 		return nil, err
 	}
+	s.router = s.newRouter()
 	return s, nil
 }
 

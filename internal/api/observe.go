@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/go-chi/chi/v5"
 )
 
 // observe is the outermost layer: it gives the request its id, its deadlines and
@@ -16,18 +18,15 @@ import (
 func (s *server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := s.cfg.Now()
-		var x struct { // in one piece, for there is one with every request
-			call
-			writer
-			body
-		}
+		x := &exchange{Context: r.Context(), route: s.routeContexts.Get().(*chi.Context)}
 		c, rec := &x.call, &x.writer
 		rc := http.NewResponseController(w)
 		rec.start(w, rc, s.stall, s.buffers)
 		x.body.start(rc, r, s.stall)
 		c.id, c.address = requestID(r), clientAddress(r, s.cfg.TrustedProxies)
-		ctx := context.WithValue(r.Context(), callKey{}, c)
-		inner := r.WithContext(ctx)
+		x.route.Reset()
+		x.route.Routes = s.router
+		inner := r.WithContext(x)
 		inner.Body = &x.body
 		c.request, c.writer, c.body = inner, rec, &x.body
 		rec.settle = c
@@ -45,7 +44,8 @@ func (s *server) observe(next http.Handler) http.Handler {
 			c.body.finish()
 			took := s.cfg.Now().Sub(start)
 			s.metrics.observe(r.Method, c, rec, took)
-			s.logRequest(ctx, r, c, rec, took)
+			s.logRequest(x, r, c, rec, took)
+			s.routeContexts.Put(x.route)
 			if abort {
 				// The only way to tell the client that what it got is not all.
 				panic(http.ErrAbortHandler)

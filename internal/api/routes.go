@@ -16,11 +16,11 @@ import (
 
 // handler wraps the router in what every request passes.
 func (s *server) handler() http.Handler {
-	return s.observe(s.prefixed(s.compressed(s.withOCI(s.router()))))
+	return s.observe(s.prefixed(s.compressed(s.withOCI(s.router))))
 }
 
-// router has all routes, without the prefix.
-func (s *server) router() chi.Router {
+// newRouter has all routes, without the prefix.
+func (s *server) newRouter() chi.Router {
 	r := chi.NewRouter()
 	r.Use(middleware.GetHead)
 	old := s.legacyFace()

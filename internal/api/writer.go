@@ -46,8 +46,19 @@ func (w *writer) WriteHeader(status int) {
 	if status >= 200 {
 		w.begin(status)
 	}
+	if status == http.StatusNotModified {
+		withoutPage(w.Header())
+	}
 	w.extend()
 	w.ResponseWriter.WriteHeader(status)
+}
+
+// withoutPage takes away what only concerns a page that is shown. A 304 has none, and the
+// one that the client kept has its own (RFC 9110 15.4.5): so a poll stays small.
+func withoutPage(h http.Header) {
+	for _, name := range []string{"Content-Security-Policy", "Referrer-Policy", "X-Frame-Options", "X-Xss-Protection"} {
+		delete(h, name)
+	}
 }
 
 // Write is io.Writer.
