@@ -87,6 +87,7 @@ type server struct {
 	router  chi.Router
 	// routeContexts are *chi.Context, used again.
 	routeContexts sync.Pool
+	answers       answers
 	lastTag       atomic.Pointer[headTag]
 	uploads       chan struct{} // one token for each upload in flight
 	metrics       *metrics
@@ -123,6 +124,7 @@ func newServer(cfg Config) (*server, error) {
 	if s.metrics, err = newMetrics(cfg); err != nil {
 		return nil, err
 	}
+	s.answers = newAnswers()
 	s.router = s.newRouter()
 	return s, nil
 }

@@ -30,7 +30,7 @@ func (s *server) newRouter() chi.Router {
 	r.MethodNotAllowed(s.capturing(old, methodNotAllowed))
 	r.Group(func(r chi.Router) {
 		// In a group middleware runs after routing, so the route's pattern is known.
-		r.Use(s.authorise, s.checkQuery)
+		r.Use(s.authorise, s.checkQuery, s.kept)
 		s.routes(r)
 		s.legacyRoutes(r, old)
 	})

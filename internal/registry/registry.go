@@ -59,6 +59,7 @@ type Registry struct {
 	bell     bell
 	probes   [probeCount]probe
 	counts   counters
+	looks    joined
 	// streams bounds Catalogue.
 	streams streams
 	chores  chores
@@ -72,7 +73,7 @@ func New(cfg Config) *Registry {
 	if cfg.LeaseTTL == 0 {
 		cfg.LeaseTTL = DefaultLeaseTTL
 	}
-	return &Registry{cfg: cfg, streams: make(streams, MaxStreams)}
+	return &Registry{cfg: cfg, streams: make(streams, MaxStreams), looks: joined{turns: make(chan struct{}, headReads)}}
 }
 
 // Upload is a request to publish.

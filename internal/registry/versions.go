@@ -139,7 +139,7 @@ func (r *Registry) resolve(ctx context.Context, namespace, name, ref string) (*p
 			return nil, err
 		}
 	}
-	head, err := r.cfg.DB.Head(ctx)
+	head, err := r.Mark(ctx)
 	if err != nil {
 		return nil, err
 	}
