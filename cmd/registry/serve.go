@@ -110,11 +110,12 @@ func (p *program) serve(ctx context.Context, cfg *config.Config, log *slog.Logge
 	defer closePalette()
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	handler, err := api.New(api.Config{
+	face := api.Config{
 		Registry: core, OCI: newOCI(cfg, back, core, log), BlobLimit: int64(cfg.Limits.Blob), Auth: authenticator, Palette: connector, Realm: cfg.Auth.Realm, Anonymous: cfg.Auth.Anonymous, Headers: header(cfg.HTTP.Headers),
 		Prefix: cfg.HTTP.Prefix, TrustedProxies: cfg.HTTP.TrustedProxies, MaxUploads: cfg.HTTP.MaxUploads,
 		ArchiveLimit: int64(cfg.Limits.Archive), Draining: draining.Load, Log: log, Now: time.Now, Metrics: metrics, Version: buildVersion(),
-	})
+	}
+	handler, err := api.New(face)
 	if err != nil {
 		return err
 	}
@@ -123,6 +124,11 @@ func (p *program) serve(ctx context.Context, cfg *config.Config, log *slog.Logge
 	if err := p.firstStart(ctx, cfg, back, authenticator.FileAccounts(), base, log); err != nil {
 		return err
 	}
+	endDebug, err := serveDebug(ctx, cfg, face, tlsConfig, log)
+	if err != nil {
+		return err
+	}
+	defer endDebug()
 	// It ends with the signal, so that another replica takes over while this one drains.
 	following, stopFollowing := context.WithCancel(ctx)
 	defer followPalette(following, cfg, connector)()

@@ -90,6 +90,7 @@ type server struct {
 	cfg     Config
 	rules   map[string]access
 	uploads chan struct{} // one token for each upload in flight
+	checks  chan struct{} // the same for validations: readers may ask for them, and must leave room for uploads
 	metrics *metrics
 	spec    *document
 	stall   time.Duration // how long a client may pause
@@ -109,7 +110,7 @@ func newServer(cfg Config) (*server, error) {
 	if err := complete(&cfg); err != nil {
 		return nil, err
 	}
-	s := &server{cfg: cfg, rules: accessRules(), uploads: make(chan struct{}, cfg.MaxUploads), stall: defaultStall}
+	s := &server{cfg: cfg, rules: accessRules(), uploads: make(chan struct{}, cfg.MaxUploads), checks: make(chan struct{}, max(1, cfg.MaxUploads/2)), stall: defaultStall}
 	if cfg.OCI != nil {
 		s.oci = &oci.Face{Core: cfg.OCI, Prefix: cfg.Prefix, Content: s.serveContent}
 	}

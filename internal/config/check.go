@@ -146,6 +146,11 @@ func (c *Config) checkHTTP() error {
 	if err := c.address("http.addr", h.Addr); err != nil {
 		return err
 	}
+	if h.Debug.Addr != "" {
+		if err := c.address("http.debug.addr", h.Debug.Addr); err != nil {
+			return err
+		}
+	}
 	h.Prefix = strings.TrimRight(h.Prefix, "/")
 	if h.Prefix != "" {
 		if !strings.HasPrefix(h.Prefix, "/") || strings.ContainsAny(h.Prefix, " ?#%{}*\\") || strings.Contains(h.Prefix, "//") {

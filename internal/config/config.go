@@ -84,7 +84,11 @@ type HTTP struct {
 	MaxUploads     int           // uploads in flight
 	DrainDelay     time.Duration // readiness is off for this long before the listener closes
 	DrainTimeout   time.Duration // requests in flight get this long to end
+	Debug          Debug
 }
+
+// Debug is a listener of its own for profiles and variables; without Addr there is none.
+type Debug struct{ Addr string }
 
 // TLS is HTTPS by files or by ACME; without either the server speaks plain HTTP.
 type TLS struct {

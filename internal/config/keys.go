@@ -70,6 +70,7 @@ func keys() []key {
 		{path: "http.maxuploads", doc: "uploads in flight beyond which 429 is answered", target: func(c *Config) any { return &c.HTTP.MaxUploads }},
 		{path: "http.draindelay", doc: "how long readiness is off before the listener closes at a shutdown", target: func(c *Config) any { return (*Duration)(&c.HTTP.DrainDelay) }},
 		{path: "http.draintimeout", doc: "how long requests in flight may take to end at a shutdown", target: func(c *Config) any { return (*Duration)(&c.HTTP.DrainTimeout) }},
+		{path: "http.debug.addr", doc: "address of a listener of its own for profiles (`/debug/pprof/`) and variables (`/debug/vars`), for admins only; empty is none", target: func(c *Config) any { return &c.HTTP.Debug.Addr }},
 		{path: "http.tls.certificate", doc: "PEM file with the certificate and its chain; re-read when it changes", target: func(c *Config) any { return &c.HTTP.TLS.Certificate }},
 		{path: "http.tls.key", doc: "PEM file with its private key", target: func(c *Config) any { return &c.HTTP.TLS.Key }},
 		{path: "http.tls.clientcas", doc: "PEM file or files; clients must show a certificate signed by one of them", target: func(c *Config) any { return &c.HTTP.TLS.ClientCAs }},
