@@ -67,6 +67,7 @@ func portLeftOut() map[string]string {
 		"search_grams":     "the search index: made anew",
 		"palette_shown":    "what a Palette shows: asked of it anew",
 		"locks":            "which replica does what at this moment",
+		"sync_consumers":   "how far readers of the feed are: they say it again",
 		"schema_history":   "of the database and not of the catalogue; its newest step is in the header",
 	}
 }
