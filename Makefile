@@ -47,6 +47,20 @@ dist: ## static binaries in dist/: registry for linux and darwin, spectro for wi
 	  CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch go build -trimpath -ldflags '$(LDFLAGS)' -o "dist/$$target" "./cmd/$$program"; \
 	done
 
+# What packages call the version: a number in front whatever git says, and no hyphen. Commits after a release sort behind it, a
+# release candidate before.
+PACKAGE_VERSION := $(shell echo '$(VERSION)' | sed -E 's/^v//; s/-dirty$$/.dirty/; s/-([0-9]+)-g/+\1.g/; s/-/~/g; /^[0-9]+\.[0-9]+\.[0-9]+/! s/^/0.0.0+/')
+
+.PHONY: packages
+packages: $(TOOLS)/nfpm ## deb and rpm of the registry in dist/, amd64 and arm64
+	@export PACKAGE_VERSION='$(PACKAGE_VERSION)' SOURCE_DATE_EPOCH="$$(git log -1 --format=%ct 2>/dev/null || date +%s)"; \
+	rm -f dist/*.deb dist/*.rpm; \
+	for ARCH in $(or $(ARCH),amd64 arm64); do \
+	  export ARCH BINARY="dist/registry-linux-$$ARCH"; \
+	  CGO_ENABLED=0 GOOS=linux GOARCH=$$ARCH go build -trimpath -ldflags '$(LDFLAGS)' -o "$$BINARY" ./cmd/registry; \
+	  for kind in deb rpm; do $(TOOLS)/nfpm package --config deploy/packages/nfpm.yaml --packager $$kind --target dist/; done; \
+	done
+
 ## Testing
 
 .PHONY: test
@@ -59,6 +73,12 @@ test-full: services ## the same, and what is slow: soak, plans of large tables, 
 	@go run ./internal/tools/testservices -- go test -timeout 20m -count=1 -run TestSearchPlans ./internal/db/sqlcat
 	@$(MAKE) fuzz FUZZTIME=60s
 	@scripts/fresh-machine.sh
+	@scripts/package-machine.sh
+	@$(MAKE) vcenter
+
+.PHONY: vcenter
+vcenter: ## import the appliance's OVA into a simulated vCenter
+	@cd deploy/vmware/vcenter && go test -count=1 ./...
 
 .PHONY: services
 services:
@@ -91,7 +111,7 @@ check: ## what CI runs
 .PHONY: lint
 lint: $(TOOLS)/golangci-lint $(TOOLS)/gofumpt ## gofumpt, go vet, staticcheck and the law of imports
 	@out=$$($(TOOLS)/gofumpt -l $(GODIRS)); [ -z "$$out" ] || { echo "gofumpt would change (make fmt):"; echo "$$out"; exit 1; }
-	@$(TOOLS)/golangci-lint run ./...
+	@$(TOOLS)/golangci-lint run --allow-serial-runners ./...
 
 .PHONY: fmt
 fmt: $(TOOLS)/gofumpt ## format the code

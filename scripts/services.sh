@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Makes sure that what the tests need is on this machine: a C compiler (the race
-# detector needs one), Postgres, an S3-compatible server, the ACME server pebble and OCI clients. It installs what it can
+# detector needs one), Postgres, an S3-compatible server, the ACME server pebble, OCI clients and other programs. It installs what it can
 # and says plainly what it cannot. A second run needs no network.
-# Usage: scripts/services.sh [compiler] [postgres] [s3] [acme] [clients]     (all without arguments)
+# Usage: scripts/services.sh [compiler] [postgres] [s3] [acme] [clients] [programs]     (all without arguments)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -90,7 +90,19 @@ clients() {
   return $status
 }
 
-[ $# -gt 0 ] || set -- compiler postgres s3 acme clients
+# Programs whose archives must be accepted, and which read ours and the manual pages.
+programs() {
+  local name wanted=()
+  for name in curl:curl zip:zip 7z:p7zip-full bsdtar:libarchive-tools python3:python3 groff:groff-base systemd-analyze:systemd qemu-img:qemu-utils; do
+    command -v "${name%%:*}" >/dev/null || wanted+=("${name#*:}")
+  done
+  [ ${#wanted[@]} = 0 ] && return
+  apt_install "${wanted[@]}" && return
+  say "could not install ${wanted[*]}; some tests use them"
+  return 1
+}
+
+[ $# -gt 0 ] || set -- compiler postgres s3 acme clients programs
 status=0
 for part in "$@"; do "$part" || status=1; done
 if [ "$status" != 0 ] && [ "${CI:-}" != true ]; then

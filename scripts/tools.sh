@@ -16,6 +16,7 @@ module() {
     conformance) echo github.com/opencontainers/distribution-spec/conformance@v0.0.0-20260831232431-97274622c111 ;;
     oras) echo oras.land/oras/cmd/oras@v1.3.6 ;;
     helm) echo helm.sh/helm/v3/cmd/helm@v3.22.0 ;;
+    nfpm) echo github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.0 ;;
     crane) echo github.com/google/go-containerregistry/cmd/crane@v0.22.1 ;;
     *) echo "tools.sh: no tool is called $1" >&2; return 2 ;;
   esac

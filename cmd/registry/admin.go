@@ -18,9 +18,12 @@ import (
 )
 
 func (p *program) adminCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "admin", Short: "verbs for the administrator; they work beside a running server"}
+	cmd := group("admin", "verbs for the administrator; they work beside a running server")
 	cmd.PersistentFlags().StringVarP(&p.configFile, "config", "c", "", "configuration file, the same as the server's")
-	cmd.AddCommand(p.userCommand(), p.sweepCommand(), p.verifyCommand(), p.pruneCommand(), p.repositoryCommand(), p.certCommand())
+	cmd.AddCommand(
+		p.userCommand(), p.importCommand(), p.sweepCommand(), p.verifyCommand(), p.pruneCommand(), p.repositoryCommand(),
+		p.backupCommand(), p.restoreCommand(), p.certCommand(),
+	)
 	return cmd
 }
 
@@ -34,7 +37,12 @@ func audit(ctx context.Context, log *slog.Logger, action string, more ...any) {
 
 // onBackend opens the store and catalogue for one verb. Opening logs only warnings: the verb's answer is
 // on stdout, and what it changed in the log.
-func (p *program) onBackend(ctx context.Context, do func(context.Context, *config.Config, *backend, *slog.Logger) error) (err error) {
+func (p *program) onBackend(ctx context.Context, do func(context.Context, *config.Config, *backend, *slog.Logger) error) error {
+	return p.withBackend(ctx, catalogueIsThere, do)
+}
+
+// withBackend asks check before it opens anything.
+func (p *program) withBackend(ctx context.Context, check func(*config.Config) error, do func(context.Context, *config.Config, *backend, *slog.Logger) error) (err error) {
 	cfg, log, err := p.load(p.configFile)
 	if err != nil {
 		return err
@@ -42,7 +50,7 @@ func (p *program) onBackend(ctx context.Context, do func(context.Context, *confi
 	if cfg.Storage.Driver == config.DriverInMemory {
 		return errors.New("storage: inmemory lives in the server's process, where admin verbs cannot reach it; use storage: filesystem")
 	}
-	if err := catalogueIsThere(cfg); err != nil {
+	if err := check(cfg); err != nil {
 		return err
 	}
 	ctx, stop := untilSignal(ctx, p.stderr)
@@ -64,9 +72,16 @@ func catalogueIsThere(cfg *config.Config) error {
 	}
 	_, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("there is no catalogue at %s: run this in the server's folder, or name its configuration with -c; a new one is made by registry serve", path)
+		return noCatalogue{path}
 	}
 	return err
+}
+
+// noCatalogue says that the embedded catalogue is not there.
+type noCatalogue struct{ path string }
+
+func (e noCatalogue) Error() string {
+	return fmt.Sprintf("there is no catalogue at %s: run this in the server's folder, or name its configuration with -c; a new one is made by registry serve", e.path)
 }
 
 // output is the flag -o of verbs that report something.

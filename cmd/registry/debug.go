@@ -2,62 +2,45 @@ package main
 
 import (
 	"context"
-	"errors"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/http"
-	"net/http/pprof"
 	"time"
 
 	"packregistry/internal/api"
-	"packregistry/internal/auth"
+	"packregistry/internal/config"
+	"packregistry/internal/server"
 )
 
-// serveDebug answers /debug/pprof on an address of its own until the returned
-// function is called. Profiles tell what the server works on, so only admins see them.
-func serveDebug(ctx context.Context, addr string, who api.Authenticator, log *slog.Logger) (stop func(), err error) {
-	if addr == "" {
+// debugDrain is how long a profile in the making may hold up the end of the server.
+const debugDrain = time.Second
+
+// serveDebug answers on the debug address, when there is one, until the function it returns is called. It speaks
+// TLS when the server does: the same passwords travel.
+func serveDebug(ctx context.Context, cfg *config.Config, face api.Config, tlsConfig *tls.Config, log *slog.Logger) (end func(), err error) {
+	if cfg.HTTP.Debug.Addr == "" {
 		return func() {}, nil
 	}
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", addr)
+	handler, err := api.NewDebug(face)
+	if err != nil {
+		return nil, err
+	}
+	if tlsConfig != nil {
+		tlsConfig = tlsConfig.Clone()
+	}
+	srv, err := server.Listen(ctx, server.Options{Addr: cfg.HTTP.Debug.Addr, Handler: handler, TLS: tlsConfig, DrainTimeout: debugDrain, Log: log})
 	if err != nil {
 		return nil, fmt.Errorf("http.debug.addr: %w; choose another address or stop what uses it", err)
 	}
-	srv := &http.Server{Handler: adminOnly(who, profiles()), ReadHeaderTimeout: 10 * time.Second}
+	log.Info("profiles and variables are served to admins", "address", srv.Addr().String())
+	ctx, stop := context.WithCancel(ctx)
+	ended := make(chan struct{})
 	go func() {
-		if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			log.Error("the debug address does not answer any more", "error", err)
+		defer close(ended)
+		// A profile that is cut off, or a listener that fails, is no failure of the server.
+		if err := srv.Serve(ctx); err != nil {
+			log.Warn("the debug address has ended", "error", err)
 		}
 	}()
-	log.Info("profiles are served to admins", "address", l.Addr().String())
-	return func() { _ = srv.Close() }, nil // a profile in progress is not waited for
-}
-
-func profiles() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("/debug/pprof/", pprof.Index)
-	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
-	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
-	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
-	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
-	return mux
-}
-
-// adminOnly lets admins through and tells nobody else anything.
-func adminOnly(who api.Authenticator, next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		user, password, ok := r.BasicAuth()
-		host, _, err := net.SplitHostPort(r.RemoteAddr)
-		if ok && err == nil {
-			caller, err := who.Authenticate(r.Context(), user, password, host)
-			if err == nil && caller.Role == auth.Admin {
-				next.ServeHTTP(w, r)
-				return
-			}
-		}
-		w.Header().Set("WWW-Authenticate", `Basic realm="Pack Registry debug"`)
-		http.Error(w, "this needs an admin", http.StatusUnauthorized)
-	})
+	return func() { stop(); <-ended }, nil
 }

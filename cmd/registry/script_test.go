@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"database/sql"
 	"encoding/pem"
 	"math/big"
 	"net"
@@ -47,7 +48,7 @@ func TestScript(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"ready": ready, "htpasswd": htpasswd, "certificate": certificate, "file": waitFor, "pack": writePack,
+			"ready": ready, "htpasswd": htpasswd, "certificate": certificate, "file": waitFor, "pack": writePack, "schema": newerSchema,
 		},
 	})
 }
@@ -84,6 +85,15 @@ func htpasswd(ts *testscript.TestScript, _ bool, args []string) {
 // writePack writes a small pack: pack NAME VERSION FILE.
 func writePack(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[2]), packtest.PackZip(args[0], args[1]), 0o600))
+}
+
+// newerSchema does to an embedded database what a migration of a newer release does: schema FILE NUMBER.
+func newerSchema(ts *testscript.TestScript, _ bool, args []string) {
+	d, err := sql.Open("sqlite", ts.MkAbs(args[0]))
+	ts.Check(err)
+	defer d.Close()
+	_, err = d.Exec("INSERT INTO schema_history (version, applied_at) VALUES (?, 1)", args[1])
+	ts.Check(err)
 }
 
 // waitFor waits until a file holds a text: file PATH TEXT.

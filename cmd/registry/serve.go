@@ -71,6 +71,9 @@ func (p *program) serve(ctx context.Context, cfg *config.Config, log *slog.Logge
 	if p.getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(softMemoryLimit)
 	}
+	if err := checkPalette(cfg); err != nil {
+		return err
+	}
 	tlsConfig, err := serverTLS(ctx, cfg, log, false)
 	if err != nil {
 		return err
@@ -100,26 +103,36 @@ func (p *program) serve(ctx context.Context, cfg *config.Config, log *slog.Logge
 	if err != nil {
 		return err
 	}
+	connector, closePalette, err := newConnect(cfg, back, core, log)
+	if err != nil {
+		return err
+	}
+	defer closePalette()
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	handler, err := api.New(api.Config{
-		Registry: core, OCI: newOCI(cfg, back, core, log), BlobLimit: int64(cfg.Limits.Blob), Auth: authenticator, Realm: cfg.Auth.Realm, Anonymous: cfg.Auth.Anonymous, Headers: header(cfg.HTTP.Headers),
+	face := api.Config{
+		Registry: core, OCI: newOCI(cfg, back, core, log), BlobLimit: int64(cfg.Limits.Blob), Auth: authenticator, Palette: connector, Realm: cfg.Auth.Realm, Anonymous: cfg.Auth.Anonymous, Headers: header(cfg.HTTP.Headers),
 		Prefix: cfg.HTTP.Prefix, TrustedProxies: cfg.HTTP.TrustedProxies, MaxUploads: cfg.HTTP.MaxUploads,
 		ArchiveLimit: int64(cfg.Limits.Archive), Draining: draining.Load, Log: log, Now: time.Now, Metrics: metrics, Version: buildVersion(),
-	})
+	}
+	handler, err := api.New(face)
 	if err != nil {
 		return err
 	}
 	srv.SetHandler(handler)
-	stopDebug, err := serveDebug(ctx, cfg.HTTP.DebugAddr, authenticator, log)
-	if err != nil {
-		return err
-	}
-	defer stopDebug()
 	base := baseURL(cfg, srv.Addr())
 	if err := p.firstStart(ctx, cfg, back, authenticator.FileAccounts(), base, log); err != nil {
 		return err
 	}
+	endDebug, err := serveDebug(ctx, cfg, face, tlsConfig, log)
+	if err != nil {
+		return err
+	}
+	defer endDebug()
+	// It ends with the signal, so that another replica takes over while this one drains.
+	following, stopFollowing := context.WithCancel(ctx)
+	defer followPalette(following, cfg, connector)()
+	defer stopFollowing()
 	// The core ends after the last request, not before.
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan error, 1)

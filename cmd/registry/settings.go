@@ -60,7 +60,7 @@ func header(lists map[string]config.List) http.Header {
 }
 
 func (p *program) configCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "config", Short: "about the configuration"}
+	cmd := group("config", "about the configuration")
 	cmd.AddCommand(&cobra.Command{
 		Use: "check [config.yml]", Args: args(cobra.MaximumNArgs(1)),
 		Short: "print the effective configuration without secrets, or what is wrong with it",
@@ -81,6 +81,9 @@ func (p *program) configCommand() *cobra.Command {
 				return err
 			}
 			if err := checkRemote(context.Background(), cfg); err != nil {
+				return err
+			}
+			if err := checkPalette(cfg); err != nil {
 				return err
 			}
 			return cfg.Show(p.stdout)

@@ -14,12 +14,12 @@ import (
 	"time"
 )
 
-// kills is how often the server is killed, per back end; make test-full kills ten times as often.
+// kills is how often the server is killed, per back end; make test-full kills twenty times as often.
 func kills() int {
 	if os.Getenv("REGISTRY_TEST_FULL") != "" {
 		return 500
 	}
-	return 50
+	return 25
 }
 
 // TestKill uploads without pause, kills the server at random moments, and asks after

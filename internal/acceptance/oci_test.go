@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"packregistry/internal/pack/packtest"
 )
 
 // archivePath is what Palette puts between its base content path and a pack's name (palette-contract 3.1).
@@ -114,10 +116,10 @@ func (s *server) checkShape(t *testing.T, a archive, m manifest) {
 	}
 }
 
-// TestPacksThroughBothFaces pushes every pack as ORAS 1.0 shapes it and reads it back over REST, and sends the same
+// TestPacksThroughBothFaces pushes packs (of the real ones every fourth, in test-full all) as ORAS 1.0 shapes it and reads it back over REST, and sends the same
 // content through the other face: it stays one version, and the feed does not move.
 func TestPacksThroughBothFaces(t *testing.T) {
-	set := packSet(t)
+	set := packtest.Every(4, packSet(t))
 	eachBackend(t, func(t *testing.T, b backend) {
 		s := start(t, b)
 		for i, a := range set {

@@ -50,6 +50,7 @@ func accessTable() []access {
 		{"GET", "/api/v1/sync/catalog", auth.Reader, onPull},
 		{"GET", "/api/v1/sync/changes", auth.Reader, onPull},
 		{"GET", "/api/v1/sync/events", auth.Reader, onPull},
+		{"GET", "/api/v1/palette", auth.Reader, never},
 		{"GET", "/health", auth.None, open},
 		{"GET", "/ready", auth.None, open},
 		{"GET", "/metrics", auth.Reader, never},

@@ -20,6 +20,7 @@ import (
 
 	"packregistry/internal/api/oci"
 	"packregistry/internal/auth"
+	"packregistry/internal/connect"
 	"packregistry/internal/pack"
 	"packregistry/internal/registry"
 )
@@ -27,6 +28,13 @@ import (
 // Authenticator checks Basic credentials; *auth.Authenticator is one.
 type Authenticator interface {
 	Authenticate(ctx context.Context, user, password, address string) (auth.Identity, error)
+}
+
+// Palette knows the entries that Palettes have for this registry; *connect.Service is one.
+type Palette interface {
+	Statuses(ctx context.Context) ([]connect.Status, error)
+	Leader(ctx context.Context) (string, error)
+	VisibleIn(ctx context.Context, v *pack.Version) ([]pack.Visible, error)
 }
 
 // Config is what the face needs.
@@ -38,6 +46,8 @@ type Config struct {
 	// Content-Length is refused before the body. 0 is no limit.
 	BlobLimit int64
 	Auth      Authenticator
+	// Palette tells what Palettes show; nil means that none is connected.
+	Palette Palette
 	// Realm is named in the Basic challenge; "" means "Pack Registry".
 	Realm string
 	// Anonymous is "none" (or ""), "logos" or "pull": what may be read without credentials.
@@ -90,6 +100,7 @@ type server struct {
 	answers       answers
 	lastTag       atomic.Pointer[headTag]
 	uploads       chan struct{} // one token for each upload in flight
+	checks        chan struct{} // the same for validations: readers may ask for them, and must leave room for uploads
 	metrics       *metrics
 	spec          *document
 	stall         time.Duration // how long a client may pause
@@ -111,7 +122,7 @@ func newServer(cfg Config) (*server, error) {
 	}
 	s := &server{
 		cfg: cfg, rules: accessRules(), uploads: make(chan struct{}, cfg.MaxUploads), stall: defaultStall,
-		buffers: newBuffers(), headers: fixedHeaders(cfg.Headers),
+		checks: make(chan struct{}, max(1, cfg.MaxUploads/2)), buffers: newBuffers(), headers: fixedHeaders(cfg.Headers),
 		routeContexts: sync.Pool{New: func() any { return chi.NewRouteContext() }},
 	}
 	if cfg.OCI != nil {

@@ -69,6 +69,12 @@ func (f *jsonFace) GetVersion(ctx context.Context, req gen.GetVersionRequestObje
 	if err != nil {
 		return nil, err
 	}
+	// Where the packs of a private registry are shown is nobody's business who does not say who asks.
+	if p := f.s.cfg.Palette; p != nil && callOf(ctx).user != "" {
+		if v.VisibleIn, err = p.VisibleIn(ctx, v); err != nil {
+			return nil, err
+		}
+	}
 	return gen.GetVersion200JSONResponse(*v), nil
 }
 

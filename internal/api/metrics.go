@@ -93,6 +93,11 @@ func newMetrics(cfg Config) (*metrics, error) {
 			return nil, err
 		}
 	}
+	if cfg.Palette != nil {
+		if err := cfg.Metrics.Register(newPaletteMetrics(cfg.Palette, cfg.Log)); err != nil {
+			return nil, err
+		}
+	}
 	for _, c := range append(coreMetrics(cfg.Registry, cfg.Log), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})) {
 		// Whoever made the registry may have put some of these in already.
 		var there prometheus.AlreadyRegisteredError

@@ -70,6 +70,12 @@ func (s *server) publish(w http.ResponseWriter, r *http.Request, name, version s
 
 // validatePack checks what the body holds.
 func (s *server) validatePack(w http.ResponseWriter, r *http.Request) error {
+	select {
+	case s.checks <- struct{}{}:
+		defer func() { <-s.checks }()
+	default:
+		return tooManyUploads("the server is checking as many archives as it may; try again in a moment")
+	}
 	done, err := s.takeIn(r)
 	if err != nil {
 		return err
@@ -104,10 +110,7 @@ func (s *server) takeSlot(r *http.Request, limit int64) (done func(), err error)
 	select {
 	case s.uploads <- struct{}{}:
 	default:
-		return nil, &pack.Error{
-			Kind: pack.KindBusy, Code: "too_many_uploads", RetryAfter: defaultRetryAfter,
-			Message: "the server is taking in as many uploads as it may; try again in a moment",
-		}
+		return nil, tooManyUploads("the server is taking in as many uploads as it may; try again in a moment")
 	}
 	s.metrics.uploads.Inc()
 	c := callOf(r.Context())
@@ -117,6 +120,10 @@ func (s *server) takeSlot(r *http.Request, limit int64) (done func(), err error)
 		<-s.uploads
 		s.metrics.uploads.Dec()
 	}, nil
+}
+
+func tooManyUploads(message string) error {
+	return &pack.Error{Kind: pack.KindBusy, Code: "too_many_uploads", RetryAfter: defaultRetryAfter, Message: message}
 }
 
 func archiveTooLarge(limit int64) error {
@@ -142,7 +149,7 @@ func uploadOf(r *http.Request) (registry.Upload, error) {
 		}
 	}
 	if u.Force && strings.TrimSpace(u.Message) == "" && !isMultipart(r) {
-		return u, pack.Errorf(pack.KindInvalid, "message_required", "force needs a message that says why the content changes: ?force=true&message=...")
+		return u, pack.Errorf(pack.KindInvalid, "message_required", "force needs a message that says why the content changes; say it as message=... beside force=true")
 	}
 	var err error
 	if u.IfMatch, err = ifMatch(r.Header.Get("If-Match")); err != nil {

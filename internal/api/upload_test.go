@@ -168,6 +168,30 @@ func TestUploadsInFlight(t *testing.T) {
 	h.as("reader", "GET", "/metrics", nil).want(t, 200, "registry_uploads_in_flight 0", `registry_publishes_total{outcome="created"} 1`)
 }
 
+// TestChecksLeaveRoomForUploads holds as many checks open as there may be: an upload still gets in.
+func TestChecksLeaveRoomForUploads(t *testing.T) {
+	h := newHouse(t, func(c *Config) { c.MaxUploads = 2 })
+	data := small("alpha", "1.0.0")
+	r, w := io.Pipe()
+	first := make(chan answer)
+	go func() { first <- ask(t, h.Server, "reader", "POST", "/api/v1/validate", r) }()
+	if _, err := w.Write(data[:10]); err != nil {
+		t.Fatal(err)
+	}
+	for len(h.api.checks) == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	h.as("reader", "POST", "/api/v1/validate", data).want(t, 429, "too_many_uploads")
+	h.as("publisher", "POST", "/api/v1/packs", data).want(t, 201)
+	if _, err := w.Write(data[10:]); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	(<-first).want(t, 200, `"valid":true`)
+}
+
 func TestSmallBodiesOnly(t *testing.T) {
 	h := newHouse(t, nil)
 	h.push(small("alpha", "1.0.0"), "")

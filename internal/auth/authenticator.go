@@ -121,7 +121,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, user, password, addres
 	}
 	// Many requests of one client that start together hash once.
 	ch := a.checking.DoChan(string(key[:]), func() (any, error) {
-		return a.check(context.WithoutCancel(ctx), key, user, password)
+		return a.check(context.WithoutCancel(ctx), key, user, password, address)
 	})
 	select {
 	case r := <-ch:
@@ -183,11 +183,11 @@ func (k known) highestCost() int {
 }
 
 // check does the hashing, in the same amount for every wrong answer.
-func (a *Authenticator) check(ctx context.Context, key credentialKey, user, password string) (Identity, error) {
-	if err := a.gate.enter(ctx); err != nil {
+func (a *Authenticator) check(ctx context.Context, key credentialKey, user, password, address string) (Identity, error) {
+	if err := a.gate.enter(ctx, address); err != nil {
 		return Identity{}, err
 	}
-	defer a.gate.leave()
+	defer a.gate.leave(address)
 	all, err := a.accounts(ctx, maxAgeNew)
 	if err != nil {
 		return Identity{}, err

@@ -134,7 +134,7 @@ func TestCacheIsBoundToTheLine(t *testing.T) {
 	expect(t, "first", login(t, a, "u", "one", "1"), "u publisher database")
 
 	// With the only place to hash taken, only remembered credentials get through.
-	if err := a.gate.enter(t.Context()); err != nil {
+	if err := a.gate.enter(t.Context(), "192.0.2.1"); err != nil {
 		t.Fatal(err)
 	}
 	expect(t, "cached", login(t, a, "u", "one", "1"), "u publisher database")
@@ -143,7 +143,7 @@ func TestCacheIsBoundToTheLine(t *testing.T) {
 	if _, err := a.Authenticate(ctx, "u", "two", "1"); !errors.Is(err, context.Canceled) {
 		t.Errorf("a wrong password did not wait for a place: %v", err)
 	}
-	a.gate.leave()
+	a.gate.leave("192.0.2.1")
 
 	store.set(nil, Account{"u", h, Reader})
 	c.Advance(maxAge)
@@ -258,28 +258,29 @@ func TestManyAtOnce(t *testing.T) {
 
 func TestGateRefusesAQueueThatIsTooLong(t *testing.T) {
 	g := newGate(1)
-	if err := g.enter(t.Context()); err != nil {
+	if err := g.enter(t.Context(), "192.0.2.1"); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
-	for range maxQueue {
+	for i := range maxQueue {
 		wg.Go(func() {
-			if err := g.enter(ctx); !errors.Is(err, context.Canceled) {
+			if err := g.enter(ctx, fmt.Sprint("198.51.100.", i)); !errors.Is(err, context.Canceled) {
 				t.Errorf("enter: %v", err)
 			}
 		})
 	}
-	for len(g.waiting) < maxQueue+1 {
+	queued := func() int { g.mu.Lock(); defer g.mu.Unlock(); return g.in }
+	for queued() < maxQueue+1 {
 		time.Sleep(time.Millisecond)
 	}
-	if err := g.enter(t.Context()); !pack.IsKind(err, pack.KindBusy) {
+	if err := g.enter(t.Context(), "192.0.2.1"); !pack.IsKind(err, pack.KindBusy) {
 		t.Errorf("the queue has no end: %v", err)
 	}
 	cancel()
 	wg.Wait()
-	g.leave()
-	if err := g.enter(t.Context()); err != nil {
+	g.leave("192.0.2.1")
+	if err := g.enter(t.Context(), "192.0.2.1"); err != nil {
 		t.Errorf("no place after all left: %v", err)
 	}
 }

@@ -99,6 +99,12 @@ func hashCost(hash string) (int, error) {
 	return cost, nil
 }
 
+// ValidHash says what is wrong with a hash that was made elsewhere, nil for nothing.
+func ValidHash(hash string) error {
+	_, err := hashCost(hash)
+	return err
+}
+
 // compare checks a password the way htpasswd does (only the first 72 bytes count).
 func compare(hash, password string) bool {
 	return bcrypt.CompareHashAndPassword([]byte(hash), []byte(password)) == nil

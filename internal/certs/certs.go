@@ -45,7 +45,9 @@ type Options struct {
 	Days int
 	// Renew makes a new server certificate even when the one that is there would do.
 	Renew bool
-	Now   func() time.Time
+	// Dry changes nothing: the Result tells what would have been made.
+	Dry bool
+	Now func() time.Time
 }
 
 // Result tells what was done.
@@ -77,8 +79,10 @@ func Make(o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := makeDir(dir); err != nil {
-		return nil, err
+	if !o.Dry {
+		if err := makeDir(dir); err != nil {
+			return nil, err
+		}
 	}
 	now := o.Now()
 	res := &Result{Dir: dir}
@@ -97,7 +101,7 @@ func Make(o Options) (*Result, error) {
 	if names, err = normalise(names); err != nil {
 		return nil, err
 	}
-	ca, made, err := authority(dir, names[0], now)
+	ca, made, err := authority(dir, names[0], now, o.Dry)
 	if err != nil {
 		return nil, err
 	}
@@ -109,24 +113,29 @@ func Make(o Options) (*Result, error) {
 		if old, err = issue(ca, names, now, o.Days); err != nil {
 			return nil, err
 		}
-		if err := old.write(dir, CertFile, KeyFile); err != nil {
-			return nil, err
-		}
 		res.MadeCertificate = true
+		if !o.Dry {
+			if err := old.write(dir, CertFile, KeyFile); err != nil {
+				return nil, err
+			}
+		}
 	}
 	res.NotAfter = old.cert.NotAfter
+	if o.Dry {
+		return res, nil
+	}
 	// Written each time: it is a copy, and mended when it is not one any more.
 	return res, writeFile(res.Path(PaletteFile), slices.Concat(encode(old.cert), encode(ca.cert)), 0o644)
 }
 
 // authority reads the folder's authority or makes one.
-func authority(dir, name string, now time.Time) (ca *pair, made bool, err error) {
+func authority(dir, name string, now time.Time, dry bool) (ca *pair, made bool, err error) {
 	ca, err = readPair(dir, CAFile, CAKeyFile)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 		ca, err = newAuthority(name, now)
-		if err != nil {
-			return nil, false, err
+		if err != nil || dry {
+			return ca, true, err
 		}
 		return ca, true, ca.write(dir, CAFile, CAKeyFile)
 	case err != nil:

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -20,9 +21,10 @@ import (
 type pushFlags struct {
 	connection
 	output
-	force, skipDigest, dryRun, goOn bool
-	message                         string
-	atOnce                          int
+	force, skipDigest, dryRun, goOn, visible bool
+	message                                  string
+	atOnce                                   int
+	visibleMost                              time.Duration
 }
 
 func (p *program) pushCommand() *cobra.Command {
@@ -43,12 +45,16 @@ A version that is there already is refused (exit code 6), also with the same con
 file, so how the archive was made does not matter; --skip-digest-check leaves that to the server. Replaced content stays fetchable by its digest.
 
 Several sources are pushed at the same time (--concurrency). After a failure no more are begun, unless --continue-on-error is given; then all
-failures are listed at the end. The exit code is that of the first source that failed.`,
+failures are listed at the end. The exit code is that of the first source that failed.
+
+--wait-visible waits until every Palette that is connected to the namespace shows what was pushed (exit code 8 when it does not within
+--wait-timeout; what was pushed stays). Where none is connected nothing is pushed (exit code 5).`,
 		Example: `spectro pack push argo-cd
 spectro pack push --force --message "logo in better quality" argo-cd
 spectro pack push -r packs.example.com:5000 --namespace team/edge argo-cd-3.26.7.zip
 spectro pack push --dry-run packs/*/
-spectro pack push --continue-on-error -f -m "build 1234" -o json packs/*/`,
+spectro pack push --continue-on-error -f -m "build 1234" -o json packs/*/
+spectro pack push --wait-visible --wait-timeout 2m argo-cd`,
 		Args: args(cobra.MinimumNArgs(1)), ValidArgsFunction: complete(completeFiles),
 		RunE: func(cmd *cobra.Command, sources []string) error {
 			switch {
@@ -56,6 +62,10 @@ spectro pack push --continue-on-error -f -m "build 1234" -o json packs/*/`,
 				return usagef("--force needs --message, which says why the content changes")
 			case f.atOnce < 1:
 				return usagef("--concurrency is at least 1")
+			case f.visible && f.dryRun:
+				return usagef("--dry-run pushes nothing that --wait-visible could wait for")
+			case f.visibleMost <= 0:
+				return usagef("--wait-timeout must be above 0")
 			}
 			c, err := p.connectToPush(cmd.Context(), f.connection)
 			if err != nil {
@@ -71,6 +81,8 @@ spectro pack push --continue-on-error -f -m "build 1234" -o json packs/*/`,
 	c.Flags().BoolVar(&f.skipDigest, "skip-digest-check", false, "with --force, upload without comparing the content first")
 	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "check and compare, but do not upload")
 	c.Flags().IntVar(&f.atOnce, "concurrency", 4, "push up to `N` sources at the same time")
+	c.Flags().BoolVar(&f.visible, "wait-visible", false, "wait until Palette shows what was pushed")
+	c.Flags().DurationVar(&f.visibleMost, "wait-timeout", 5*time.Minute, "give up --wait-visible after a `TIME` such as 2m")
 	c.Flags().BoolVar(&f.goOn, "continue-on-error", false, "push the other sources when one fails")
 	return c
 }
@@ -89,7 +101,17 @@ func (p *program) connectToPush(ctx context.Context, on connection) (*client.Cli
 
 // push pushes and shows what became of the sources.
 func (p *program) push(ctx context.Context, c *client.Client, f *pushFlags, sources []string) error {
+	var entries []string
+	if f.visible {
+		var err error
+		if entries, err = p.entries(ctx, c); err != nil {
+			return err
+		}
+	}
 	results, failure := p.pushAll(ctx, c, f, sources)
+	if f.visible && failure == nil {
+		failure = p.waitVisible(ctx, c, entries, results, f.visibleMost)
+	}
 	if len(results) > 0 || f.form == "json" || f.form == "yaml" {
 		if err := f.show(p.Stdout, pushed(results)); err != nil && failure == nil {
 			return err

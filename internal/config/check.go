@@ -16,7 +16,7 @@ import (
 
 // complete checks what was read and fills in what follows from it.
 func (c *Config) complete() error {
-	for _, part := range []func() error{c.checkLog, c.checkStorage, c.checkDatabase, c.checkHTTP, c.checkTLS, c.checkAuth, c.checkRest} {
+	for _, part := range []func() error{c.checkLog, c.checkStorage, c.checkDatabase, c.checkHTTP, c.checkTLS, c.checkAuth, c.checkPalette, c.checkRest} {
 		if err := part(); err != nil {
 			return err
 		}
@@ -146,8 +146,8 @@ func (c *Config) checkHTTP() error {
 	if err := c.address("http.addr", h.Addr); err != nil {
 		return err
 	}
-	if h.DebugAddr != "" {
-		if err := c.address("http.debug.addr", h.DebugAddr); err != nil {
+	if h.Debug.Addr != "" {
+		if err := c.address("http.debug.addr", h.Debug.Addr); err != nil {
 			return err
 		}
 	}

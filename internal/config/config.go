@@ -20,6 +20,7 @@ type Config struct {
 	Database   Database
 	Namespaces map[string]Namespace
 	Limits     Limits
+	Palette    Palette
 	Retention  Retention
 	Sweep      Sweep
 
@@ -76,7 +77,6 @@ type S3 struct {
 // HTTP is the listener.
 type HTTP struct {
 	Addr           string // host:port or :port
-	DebugAddr      string // of profiles, "" none
 	Prefix         string // "" or /path without a slash at the end
 	Headers        map[string]List
 	TrustedProxies []netip.Prefix
@@ -84,7 +84,11 @@ type HTTP struct {
 	MaxUploads     int           // uploads in flight
 	DrainDelay     time.Duration // readiness is off for this long before the listener closes
 	DrainTimeout   time.Duration // requests in flight get this long to end
+	Debug          Debug
 }
+
+// Debug is a listener of its own for profiles and variables; without Addr there is none.
+type Debug struct{ Addr string }
 
 // TLS is HTTPS by files or by ACME; without either the server speaks plain HTTP.
 type TLS struct {

@@ -3,6 +3,8 @@ package config
 import (
 	"maps"
 	"time"
+
+	"packregistry/internal/pack"
 )
 
 const (
@@ -27,6 +29,7 @@ func defaults() *Config {
 		Auth:       Auth{Anonymous: "none", Realm: "basic-realm", Admins: List{"admin"}, Cost: 10},
 		Namespaces: map[string]Namespace{},
 		Limits:     Limits{Archive: 256 << 20, Unpacked: 1 << 30, Entries: 20_000},
+		Palette:    Palette{Kind: "oci", Namespace: pack.DefaultNamespace},
 		Sweep:      Sweep{Interval: Duration(time.Hour), Grace: Duration(time.Hour)},
 		origins:    map[string]string{},
 	}

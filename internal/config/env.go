@@ -33,7 +33,7 @@ func (l *loader) environment(environ []string) error {
 	byEnv, names := map[string]key{}, []string{envPassword, envPasswordFile}
 	for _, p := range l.order {
 		k := l.keys[p]
-		byEnv[k.env()] = k
+		byEnv[k.rule()], byEnv[k.env()] = k, k
 		names = append(names, k.env())
 		if k.secret {
 			names = append(names, k.env()+secretFileSuffix)
@@ -66,7 +66,7 @@ func (l *loader) variable(name, value string, byEnv map[string]key, names []stri
 		return l.set(k, n, name)
 	}
 	if k, ok := byEnv[strings.TrimSuffix(name, secretFileSuffix)]; ok && k.secret {
-		text, err := secretFile(name, value)
+		text, err := SecretFile(name, value)
 		if err != nil {
 			return err
 		}
@@ -102,7 +102,7 @@ func (l *loader) variable(name, value string, byEnv map[string]key, names []stri
 		}
 		return nil
 	case name == envPasswordFile:
-		text, err := secretFile(name, value)
+		text, err := SecretFile(name, value)
 		l.cfg.AdminPassword = text // the file wins: it is the more careful way
 		return err
 	case serviceLink.MatchString(name):
@@ -162,8 +162,8 @@ func flowList(value string) string {
 	return fmt.Sprintf("[%q]", value)
 }
 
-// secretFile reads a secret; the line break that editors add is no part of it.
-func secretFile(name, path string) (string, error) {
+// SecretFile reads a secret; the line break that editors add is no part of it.
+func SecretFile(name, path string) (string, error) {
 	fi, err := os.Stat(path)
 	if err != nil {
 		return "", fmt.Errorf("%s: the file cannot be read: %w", name, err)

@@ -11,12 +11,22 @@ type key struct {
 	target func(*Config) any
 	// secret values are never shown, and <env>_FILE names a file that holds them.
 	secret bool
+	// variable replaces the name of the variable that follows from the path, which is taken too.
+	variable string
 	// quiet keys are taken for the vendor's files and have no effect of their own.
 	quiet bool
 }
 
 // env is the variable that overrides the key.
 func (k key) env() string {
+	if k.variable != "" {
+		return k.variable
+	}
+	return k.rule()
+}
+
+// rule is the name of the variable that follows from the path.
+func (k key) rule() string {
 	return "REGISTRY_" + strings.ToUpper(strings.ReplaceAll(k.path, ".", "_"))
 }
 
@@ -60,7 +70,7 @@ func keys() []key {
 		{path: "http.maxuploads", doc: "uploads in flight beyond which 429 is answered", target: func(c *Config) any { return &c.HTTP.MaxUploads }},
 		{path: "http.draindelay", doc: "how long readiness is off before the listener closes at a shutdown", target: func(c *Config) any { return (*Duration)(&c.HTTP.DrainDelay) }},
 		{path: "http.draintimeout", doc: "how long requests in flight may take to end at a shutdown", target: func(c *Config) any { return (*Duration)(&c.HTTP.DrainTimeout) }},
-		{path: "http.debug.addr", doc: "address of its own that serves profiles (`/debug/pprof/`) to admins, such as `127.0.0.1:6060`; empty is none", target: func(c *Config) any { return &c.HTTP.DebugAddr }},
+		{path: "http.debug.addr", doc: "address of a listener of its own for profiles (`/debug/pprof/`) and variables (`/debug/vars`), for admins only; empty is none", target: func(c *Config) any { return &c.HTTP.Debug.Addr }},
 		{path: "http.tls.certificate", doc: "PEM file with the certificate and its chain; re-read when it changes", target: func(c *Config) any { return &c.HTTP.TLS.Certificate }},
 		{path: "http.tls.key", doc: "PEM file with its private key", target: func(c *Config) any { return &c.HTTP.TLS.Key }},
 		{path: "http.tls.clientcas", doc: "PEM file or files; clients must show a certificate signed by one of them", target: func(c *Config) any { return &c.HTTP.TLS.ClientCAs }},
@@ -86,6 +96,18 @@ func keys() []key {
 		{path: "limits.unpacked", doc: "largest sum of an archive's files", target: func(c *Config) any { return &c.Limits.Unpacked }},
 		{path: "limits.entries", doc: "most files and folders in an archive", target: func(c *Config) any { return &c.Limits.Entries }},
 		{path: "limits.blob", doc: "largest OCI blob; `0` is no limit", target: func(c *Config) any { return &c.Limits.Blob }},
+
+		{path: "palette.url", doc: "address of the Palette whose entries for this registry are kept in sync, such as `https://api.spectrocloud.com`; empty is none", target: func(c *Config) any { return &c.Palette.URL }},
+		{path: "palette.apikey", variable: "REGISTRY_PALETTE_API_KEY", doc: "API key of a tenant admin there", secret: true, target: func(c *Config) any { return &c.Palette.APIKey }},
+		{path: "palette.apikeyfile", variable: "REGISTRY_PALETTE_API_KEY_FILE", doc: "file that holds the API key", target: func(c *Config) any { return &c.Palette.APIKeyFile }},
+		{path: "palette.user", doc: "instead of an API key: email address of a tenant's user, or with `palette.system` the name of a system administrator", target: func(c *Config) any { return &c.Palette.User }},
+		{path: "palette.password", doc: "password of `palette.user`", secret: true, target: func(c *Config) any { return &c.Palette.Password }},
+		{path: "palette.system", doc: "log in to the system console of a self-hosted Palette: the entry is then one of the system", target: func(c *Config) any { return &c.Palette.System }},
+		{path: "palette.ca", doc: "PEM file with further authorities, trusted for Palette and for the advertised address", target: func(c *Config) any { return &c.Palette.CA }},
+		{path: "palette.name", doc: "name of the entry that is made in Palette at start; empty makes none", target: func(c *Config) any { return &c.Palette.Name }},
+		{path: "palette.kind", doc: "`oci`, or `pack` for the legacy kind", target: func(c *Config) any { return &c.Palette.Kind }},
+		{path: "palette.namespace", doc: "namespace that Palette reads (its base content path)", target: func(c *Config) any { return &c.Palette.Namespace }},
+		{path: "palette.advertise", doc: "address at which Palette reaches this registry, `https://host[:port][/prefix]`", target: func(c *Config) any { return &c.Palette.Advertise }},
 
 		{path: "retention.overwritten", doc: "how long an overwritten revision stays fetchable by digest, such as `90d`; `0` is without end", target: func(c *Config) any { return &c.Retention.Overwritten }},
 		{path: "sweep.interval", doc: "how often unreferenced blobs are removed; `0` leaves it to `registry admin sweep`", target: func(c *Config) any { return &c.Sweep.Interval }},

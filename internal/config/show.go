@@ -29,6 +29,9 @@ func (c *Config) Show(w io.Writer) error {
 		if strings.HasPrefix(k.path, "http.tls.letsencrypt.") && len(c.HTTP.TLS.LetsEncrypt.Hosts) == 0 {
 			continue
 		}
+		if strings.HasPrefix(k.path, "palette.") && !c.Palette.Given() {
+			continue
+		}
 		n := &yaml.Node{}
 		if err := n.Encode(k.shown(c)); err != nil {
 			return fmt.Errorf("%s: %w", k.path, err)
@@ -54,7 +57,7 @@ func (k key) shown(c *Config) any {
 	switch t := k.target(c).(type) {
 	case *string:
 		switch {
-		case strings.Contains(*t, "://"):
+		case strings.Contains(*t, "://") && (!k.secret || k.path == "database.url"):
 			return redactURL(*t)
 		case k.secret && *t != "":
 			return hidden

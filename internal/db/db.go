@@ -26,11 +26,15 @@ type DB interface {
 	Blobs
 	OCI
 	Accounts
+	Porter
+	Palette
+	Locks
 
 	// Ping tells whether the database answers (readiness).
 	Ping(ctx context.Context) error
 	// SchemaVersion is the number of the newest migration applied, and the
-	// newest this binary knows. They are equal after Open.
+	// newest this binary knows. They are equal after Open; a newer release that opens
+	// the same database later moves the first beyond the second.
 	SchemaVersion(ctx context.Context) (applied, known int, err error)
 	// Close ends all connections. Later calls fail with KindUnavailable.
 	Close() error

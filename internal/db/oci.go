@@ -41,9 +41,10 @@ type OCI interface {
 	DeleteOCITag(ctx context.Context, repo, tag string) error
 	// OCITags lists up to n tags after last in byte order (n <= 0: all). KindNotFound, code name_unknown, when there is no such repository.
 	OCITags(ctx context.Context, repo string, n int, last string) ([]string, error)
-	// OCIReferrers lists the manifests of the repository whose subject is digest, in digest order; artifactType "" is any.
-	// It is empty for a repository that is not there, and Refers is not filled.
-	OCIReferrers(ctx context.Context, repo, digest, artifactType string) ([]OCIManifest, error)
+	// OCIReferrers lists the manifests of the repository whose subject is digest, in digest order after last; artifactType "" is any.
+	// It is empty for a repository that is not there, and Refers is not filled. The list ends with the manifest whose
+	// Weight brings it to room bytes or above (room <= 0: never): annotations are as large as a publisher likes.
+	OCIReferrers(ctx context.Context, repo, digest, artifactType, last string, room int) ([]OCIManifest, error)
 	// OCIRepositories lists up to n repositories with at least one tag, after last in byte order (n <= 0: all), from an index.
 	// Packs are not among them, unless there is ordinary content with a tag beside the versions.
 	OCIRepositories(ctx context.Context, n int, last string) ([]string, error)
@@ -105,6 +106,15 @@ type OCIManifest struct {
 	// Blobs, of the manifest of a pack only, are the stored blobs it names (config, layers pushed): it keeps them
 	// for as long as its revision is kept. A layer that is made from the zip on demand is not among them.
 	Blobs []OCILink
+}
+
+// Weight is about the length in bytes of its entry in a referrers list.
+func (m *OCIManifest) Weight() int {
+	n := 160 + len(m.Digest) + len(m.MediaType) + len(m.ArtifactType)
+	for k, v := range m.Annotations {
+		n += len(k) + len(v) + 6
+	}
+	return n
 }
 
 // OCIUpload is an upload session. Any replica continues it.

@@ -87,6 +87,7 @@ type Version struct {
 	PushedAt      time.Time         `json:"pushedAt"`
 	Warnings      []Finding         `json:"warnings,omitzero"`
 	Manifest      json.RawMessage   `json:"manifest,omitempty"`
+	VisibleIn     []Visible         `json:"visibleIn,omitempty"` // only where one version is asked for
 
 	// RevisionID names the revision inside the catalogue; it never leaves the server.
 	RevisionID int64 `json:"-"`
@@ -95,6 +96,13 @@ type Version struct {
 	TarGzDigest Digest `json:"-"`
 	TarGzSize   int64  `json:"-"`
 	TarGzStored bool   `json:"-"`
+}
+
+// Visible is an entry of a Palette that shows a revision of a version.
+type Visible struct {
+	Entry   string    `json:"entry"`
+	Palette string    `json:"palette"` // URL
+	Since   time.Time `json:"since"`
 }
 
 // ChangeType is the word for a change in the feed.

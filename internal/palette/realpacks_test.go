@@ -17,14 +17,7 @@ import (
 
 // TestRealPacks pushes real packs, every tenth or with REGISTRY_TEST_FULL=1 all, and wants each shown with its values.
 func TestRealPacks(t *testing.T) {
-	zips := packtest.RealPacks(t)
-	if os.Getenv("REGISTRY_TEST_FULL") == "" {
-		var some []string
-		for i := 0; i < len(zips); i += 10 {
-			some = append(some, zips[i])
-		}
-		zips = some
-	}
+	zips := packtest.Every(10, packtest.RealPacks(t))
 	ctx, c := context.Background(), newClock()
 	p, s := fake(t, c)
 	c.wake = func(int) { time.Sleep(10 * time.Millisecond) }

@@ -111,7 +111,10 @@ func (c *Client) SyncStatus(ctx context.Context, kind Kind, uid string) (SyncSta
 // unmoved is how many looks at an unchanged status end a Run: not every Palette need move its times.
 const unmoved = 10
 
-// Run syncs and follows the run to its end, looking every so often. A run that was under way began before what is to be
+// pauseMost is the longest pause between two looks at a run.
+const pauseMost = 15 * time.Second
+
+// Run syncs and follows the run to its end, looking every so often, less often the longer it takes. A run that was under way began before what is to be
 // shown now, so it is waited for, or restarted when it hangs, and then followed by one more. The status returned has
 // ended unless there is an error, such as the context's; a sync that failed is no error of Run. It is for the context to end
 // a run that Palette calls in progress without saying since when.
@@ -120,8 +123,8 @@ func (c *Client) Run(ctx context.Context, kind Kind, uid string, every time.Dura
 	if err != nil || before.Unsupported {
 		return before, err
 	}
-	for before.State == StateRunning && !before.Hung(c.o.Now()) {
-		if before, err = c.look(ctx, kind, uid, every); err != nil {
+	for n := 0; before.State == StateRunning && !before.Hung(c.o.Now()); n++ {
+		if before, err = c.look(ctx, kind, uid, every, n); err != nil {
 			return before, err
 		}
 	}
@@ -134,7 +137,7 @@ func (c *Client) Run(ctx context.Context, kind Kind, uid string, every time.Dura
 		forced = time.Time{}
 	}
 	for n := 0; ; n++ {
-		s, err := c.look(ctx, kind, uid, every)
+		s, err := c.look(ctx, kind, uid, every, n)
 		if err != nil {
 			return s, err
 		}
@@ -152,8 +155,13 @@ func (c *Client) Run(ctx context.Context, kind Kind, uid string, every time.Dura
 	}
 }
 
-func (c *Client) look(ctx context.Context, kind Kind, uid string, every time.Duration) (SyncStatus, error) {
-	if err := c.o.Sleep(ctx, every); err != nil {
+// look pauses before it reads the status for the n-th time.
+func (c *Client) look(ctx context.Context, kind Kind, uid string, every time.Duration, n int) (SyncStatus, error) {
+	pause := every
+	if n > unmoved {
+		pause = max(every, min(every*time.Duration(n-unmoved), pauseMost))
+	}
+	if err := c.o.Sleep(ctx, pause); err != nil {
 		return SyncStatus{}, err
 	}
 	return c.SyncStatus(ctx, kind, uid)

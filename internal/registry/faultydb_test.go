@@ -19,7 +19,16 @@ type faultyDB struct {
 	faults map[string]dbFault
 
 	heads, changes atomic.Int64
-	dead           atomic.Bool // says that no notification can be relied on
+	dead           atomic.Bool  // says that no notification can be relied on
+	applied        atomic.Int64 // the schema, when not 0
+}
+
+func (f *faultyDB) SchemaVersion(ctx context.Context) (applied, known int, err error) {
+	applied, known, err = f.DB.SchemaVersion(ctx)
+	if n := f.applied.Load(); n != 0 {
+		applied = int(n)
+	}
+	return applied, known, err
 }
 
 // dbFault fails one call of an operation.

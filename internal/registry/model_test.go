@@ -1,7 +1,9 @@
 package registry_test
 
 import (
+	"flag"
 	"fmt"
+	"os"
 	"slices"
 	"testing"
 
@@ -313,6 +315,9 @@ func (m *model) checkContent(t *rapid.T, name, version string, d pack.Digest, no
 // TestModel drives a registry and the model side by side, with clients that
 // follow the feed, and a sweep that may strike at any time.
 func TestModel(t *testing.T) {
+	if os.Getenv("REGISTRY_TEST_FULL") == "" && !given("rapid.checks") {
+		t.Cleanup(setFlag(t, "rapid.checks", "30")) // rapid's default of 100 is for make test-full
+	}
 	both(t, func(t *testing.T, open func(testing.TB, ...change) *env) {
 		e := open(t)
 		run := 0
@@ -347,4 +352,25 @@ func TestModel(t *testing.T) {
 		})
 		e.clean()
 	})
+}
+
+// given tells whether a flag stood on the command line.
+func given(name string) bool {
+	found := false
+	flag.Visit(func(f *flag.Flag) { found = found || f.Name == name })
+	return found
+}
+
+// setFlag sets a flag and gives what sets it back.
+func setFlag(t *testing.T, name, value string) func() {
+	t.Helper()
+	before := flag.Lookup(name).Value.String()
+	if err := flag.Set(name, value); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		if err := flag.Set(name, before); err != nil {
+			t.Error(err)
+		}
+	}
 }

@@ -109,12 +109,15 @@ func detail(err error) string {
 	return "it does not work; the server's log says more"
 }
 
+// checkSchema allows a newer schema: while replicas are upgraded one by one, the first of the new release
+// migrates, and each step leaves the schema usable by the release before it (package migrations). To call the old ones
+// not ready would take all of them from the load balancer at once.
 func (r *Registry) checkSchema(ctx context.Context) error {
 	applied, known, err := r.cfg.DB.SchemaVersion(ctx)
 	if err != nil {
 		return err
 	}
-	if applied != known {
+	if applied < known {
 		return pack.Errorf(pack.KindUnavailable, "", "the database has schema %d, this server needs %d", applied, known)
 	}
 	return nil

@@ -56,6 +56,21 @@ func TestReadyTellsEachPart(t *testing.T) {
 	is("database", "schema", "spool")
 }
 
+// A newer release that migrates the database under a running server does not make it unready; steps taken back do.
+func TestReadyOnAnotherSchema(t *testing.T) {
+	e := embedded(t)
+	_, known, err := e.db.SchemaVersion(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for applied, want := range map[int][]string{known: nil, known + 1: nil, known - 1: {"schema"}} {
+		e.db.applied.Store(int64(applied))
+		if diff := cmp.Diff(want, e.notReady()); diff != "" {
+			t.Errorf("schema %d of %d: %s", applied, known, diff)
+		}
+	}
+}
+
 // TestReadyWithAPartThatHangs: a part that does not even heed its context.
 func TestReadyWithAPartThatHangs(t *testing.T) {
 	e := embedded(t)

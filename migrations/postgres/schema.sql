@@ -58,6 +58,13 @@ TABLE leases
   CREATE INDEX leases_digest ON leases USING btree (digest)
   CREATE INDEX leases_expires ON leases USING btree (expires_at)
 
+TABLE locks
+  name text COLLATE "C" NOT NULL
+  holder text COLLATE "C" NOT NULL
+  term bigint NOT NULL
+  expires_at bigint NOT NULL
+  CONSTRAINT locks_pkey PRIMARY KEY (name)
+
 TABLE namespaces
   name text COLLATE "C" NOT NULL
   CONSTRAINT namespaces_pkey PRIMARY KEY (name)
@@ -197,6 +204,35 @@ TABLE packs
   CONSTRAINT packs_pkey PRIMARY KEY (id)
   CREATE INDEX packs_listed ON packs USING btree (path) WHERE (newest_id IS NOT NULL)
   CREATE INDEX packs_listed_in ON packs USING btree (namespace, name) WHERE (newest_id IS NOT NULL)
+
+TABLE palette_connections
+  name text COLLATE "C" NOT NULL
+  palette text COLLATE "C" NOT NULL
+  uid text COLLATE "C" NOT NULL
+  kind text COLLATE "C" NOT NULL
+  namespace text COLLATE "C" NOT NULL
+  endpoint text COLLATE "C" NOT NULL
+  account text COLLATE "C" NOT NULL
+  credential text COLLATE "C" NOT NULL
+  created_at bigint NOT NULL
+  changed_at bigint NOT NULL
+  seq bigint NOT NULL DEFAULT 0
+  asked_at bigint NOT NULL DEFAULT 0
+  ended_at bigint NOT NULL DEFAULT 0
+  good_at bigint NOT NULL DEFAULT 0
+  state text COLLATE "C" NOT NULL DEFAULT ''::text
+  problem text COLLATE "C" NOT NULL DEFAULT ''::text
+  CONSTRAINT palette_connections_pkey PRIMARY KEY (name)
+
+TABLE palette_shown
+  connection text COLLATE "C" NOT NULL
+  pack text COLLATE "C" NOT NULL
+  version text COLLATE "C" NOT NULL
+  revision bigint NOT NULL
+  since bigint NOT NULL
+  CONSTRAINT palette_shown_connection_fkey FOREIGN KEY (connection) REFERENCES palette_connections(name) ON DELETE CASCADE
+  CONSTRAINT palette_shown_pkey PRIMARY KEY (connection, pack, version)
+  CREATE INDEX palette_shown_version ON palette_shown USING btree (pack, version)
 
 TABLE revisions
   id bigint NOT NULL GENERATED ALWAYS AS IDENTITY

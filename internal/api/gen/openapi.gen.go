@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"packregistry/internal/connect"
 	"packregistry/internal/db"
 	"packregistry/internal/pack"
 
@@ -65,6 +66,17 @@ type Finding = pack.Finding
 // Pack defines model for Pack.
 type Pack = db.Pack
 
+// PaletteConnection defines model for PaletteConnection.
+type PaletteConnection = connect.Status
+
+// PaletteState defines model for PaletteState.
+type PaletteState struct {
+	Connections []PaletteConnection `json:"connections"`
+
+	// Leader The replica that keeps the entries in sync; empty when none does
+	Leader string `json:"leader"`
+}
+
 // Problem RFC 9457
 type Problem struct {
 	// Code Stable
@@ -113,6 +125,9 @@ type TagTarget struct {
 
 // Version One published archive of a pack
 type Version = pack.Version
+
+// Visible defines model for Visible.
+type Visible = pack.Visible
 
 // IfMatch defines model for IfMatch.
 type IfMatch = string
@@ -294,6 +309,9 @@ type ServerInterface interface {
 	// ListFiles The files of a version, by path
 	// (GET /api/v1/packs/{name}/versions/{ref}/files)
 	ListFiles(w http.ResponseWriter, r *http.Request, name Name, ref Ref, params ListFilesParams)
+	// GetPalette The entries that Palettes have for this registry, how far they are synced, and what they lack
+	// (GET /api/v1/palette)
+	GetPalette(w http.ResponseWriter, r *http.Request)
 	// ListChanges What changed after a cursor
 	// (GET /api/v1/sync/changes)
 	ListChanges(w http.ResponseWriter, r *http.Request, params ListChangesParams)
@@ -354,6 +372,12 @@ func (_ Unimplemented) GetVersion(w http.ResponseWriter, r *http.Request, name N
 // ListFiles The files of a version, by path
 // (GET /api/v1/packs/{name}/versions/{ref}/files)
 func (_ Unimplemented) ListFiles(w http.ResponseWriter, r *http.Request, name Name, ref Ref, params ListFilesParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetPalette The entries that Palettes have for this registry, how far they are synced, and what they lack
+// (GET /api/v1/palette)
+func (_ Unimplemented) GetPalette(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -937,6 +961,20 @@ func (siw *ServerInterfaceWrapper) ListFiles(w http.ResponseWriter, r *http.Requ
 	handler.ServeHTTP(w, r)
 }
 
+// GetPalette operation middleware
+func (siw *ServerInterfaceWrapper) GetPalette(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetPalette(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // ListChanges operation middleware
 func (siw *ServerInterfaceWrapper) ListChanges(w http.ResponseWriter, r *http.Request) {
 
@@ -1151,6 +1189,9 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/api/v1/sync/changes", wrapper.ListChanges)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/api/v1/palette", wrapper.GetPalette)
 	})
 
 	return r
@@ -2604,6 +2645,116 @@ func (response ListFiles503ApplicationProblemPlusJSONResponse) VisitListFilesRes
 	return err
 }
 
+type GetPaletteRequestObject struct {
+}
+
+type GetPaletteResponseObject interface {
+	VisitGetPaletteResponse(w http.ResponseWriter) error
+}
+
+type GetPalette200JSONResponse PaletteState
+
+func (response GetPalette200JSONResponse) VisitGetPaletteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPalette401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetPalette401ApplicationProblemPlusJSONResponse) VisitGetPaletteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPalette403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetPalette403ApplicationProblemPlusJSONResponse) VisitGetPaletteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPalette429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetPalette429ApplicationProblemPlusJSONResponse) VisitGetPaletteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPalette500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetPalette500ApplicationProblemPlusJSONResponse) VisitGetPaletteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPalette503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetPalette503ApplicationProblemPlusJSONResponse) VisitGetPaletteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListChangesRequestObject struct {
 	Params ListChangesParams
 }
@@ -2776,6 +2927,9 @@ type StrictServerInterface interface {
 	// ListFiles The files of a version, by path
 	// (GET /api/v1/packs/{name}/versions/{ref}/files)
 	ListFiles(ctx context.Context, request ListFilesRequestObject) (ListFilesResponseObject, error)
+	// GetPalette The entries that Palettes have for this registry, how far they are synced, and what they lack
+	// (GET /api/v1/palette)
+	GetPalette(ctx context.Context, request GetPaletteRequestObject) (GetPaletteResponseObject, error)
 	// ListChanges What changed after a cursor
 	// (GET /api/v1/sync/changes)
 	ListChanges(ctx context.Context, request ListChangesRequestObject) (ListChangesResponseObject, error)
@@ -3067,6 +3221,30 @@ func (sh *strictHandler) ListFiles(w http.ResponseWriter, r *http.Request, name 
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(ListFilesResponseObject); ok {
 		if err := validResponse.VisitListFilesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetPalette operation middleware
+func (sh *strictHandler) GetPalette(w http.ResponseWriter, r *http.Request) {
+	var request GetPaletteRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPalette(ctx, request.(GetPaletteRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPalette")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetPaletteResponseObject); ok {
+		if err := validResponse.VisitGetPaletteResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

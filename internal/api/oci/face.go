@@ -23,7 +23,7 @@ type Core interface {
 	Manifest(ctx context.Context, repo, ref string) (*core.Manifest, error)
 	PutManifest(ctx context.Context, p core.Put) (*core.PutResult, error)
 	DeleteManifest(ctx context.Context, repo, ref, by string) error
-	Referrers(ctx context.Context, repo, digest, artifactType string) ([]core.Descriptor, error)
+	Referrers(ctx context.Context, repo, digest, artifactType, last string) (list []core.Descriptor, more bool, err error)
 	Blob(ctx context.Context, repo, digest string) (*core.Blob, error)
 	DeleteBlob(ctx context.Context, repo, digest, by string) error
 	Mount(ctx context.Context, repo, from, digest, by string) (bool, error)

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -172,7 +173,10 @@ func TestLists(t *testing.T) {
 	if w.Body.String() != `{"schemaVersion":2,"mediaType":"`+indexType+`","manifests":[]}`+"\n" {
 		t.Errorf("referrers %s", w.Body)
 	}
-	d.header(d.ask(200, "GET", "/v2/x/referrers/"+d256, ""), "OCI-Filters-Applied", "")
+	d.header(d.ask(200, "GET", "/v2/x/referrers/"+d256, ""), "OCI-Filters-Applied", "", "Link", "")
+	d.header(d.ask(200, "GET", "/v2/x/referrers/"+d256+"?artifactType=many", ""),
+		"Link", "</base/v2/x/referrers/"+d256+"?"+url.Values{"artifactType": {"many"}, "last": {d256}}.Encode()+`>; rel="next"`)
+	d.header(d.ask(200, "GET", "/v2/x/referrers/"+d256+"?artifactType=many&last="+d256, ""), "Link", "")
 	if w = d.ask(200, "GET", "/v2/", ""); w.Body.String() != "{}\n" {
 		t.Errorf("ping %s", w.Body)
 	}

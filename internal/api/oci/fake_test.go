@@ -80,9 +80,12 @@ func (f *fake) DeleteManifest(_ context.Context, repo, ref, _ string) error {
 	return nil
 }
 
-func (f *fake) Referrers(_ context.Context, _, digest, artifactType string) ([]core.Descriptor, error) {
+func (f *fake) Referrers(_ context.Context, _, digest, artifactType, last string) ([]core.Descriptor, bool, error) {
 	f.asked = []any{digest, artifactType}
-	return nil, nil
+	if artifactType == "many" && last == "" {
+		return []core.Descriptor{{Digest: digest}}, true, nil
+	}
+	return nil, false, nil
 }
 
 func (f *fake) Blob(_ context.Context, repo, digest string) (*core.Blob, error) {

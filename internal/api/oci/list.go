@@ -57,13 +57,21 @@ func (c *call) page(items []string, more bool, n int, path string) []string {
 	return items
 }
 
+// referrers may give a part of the list, and then where the next begins (spec, Listing Referrers).
 func (c *call) referrers() error {
-	list, err := c.Core.Referrers(c.r.Context(), c.req.Repo, c.req.Digest, c.req.ArtifactType)
+	list, more, err := c.Core.Referrers(c.r.Context(), c.req.Repo, c.req.Digest, c.req.ArtifactType, c.req.Last)
 	if err != nil {
 		return err
 	}
 	if list == nil {
 		list = []core.Descriptor{}
+	}
+	if more && len(list) > 0 {
+		query := url.Values{"last": {list[len(list)-1].Digest}}
+		if c.req.ArtifactType != "" {
+			query.Set("artifactType", c.req.ArtifactType)
+		}
+		c.w.Header().Set("Link", "<"+c.path("referrers/"+c.req.Digest)+"?"+query.Encode()+`>; rel="next"`)
 	}
 	if c.req.ArtifactType != "" {
 		c.w.Header().Set("OCI-Filters-Applied", "artifactType")

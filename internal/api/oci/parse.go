@@ -80,7 +80,9 @@ func Parse(t Text) (Request, error) {
 		}
 	}
 	if r.Op == Referrers {
-		r.ArtifactType, err = single(query, "artifactType")
+		if r.ArtifactType, err = single(query, "artifactType"); err == nil {
+			r.Last, err = single(query, "last")
+		}
 	}
 	if t.ContentRange != "" && (r.Op == UploadAppend || r.Op == UploadFinish) && err == nil {
 		r.Range, err = parseRange(t.ContentRange)

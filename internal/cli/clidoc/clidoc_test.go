@@ -9,6 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
+
+	"packregistry/internal/testenv"
 )
 
 // sample is a program with all that the texts may hold.
@@ -96,7 +98,7 @@ func TestManPages(t *testing.T) {
 func TestManPagesAreSound(t *testing.T) {
 	groff, err := exec.LookPath("groff")
 	if err != nil {
-		t.Skip("groff is not installed")
+		testenv.Missing(t, "groff", err)
 	}
 	paths, err := ManPages(t.TempDir(), sample(), sampleTopics(), "1.2.3")
 	if err != nil {

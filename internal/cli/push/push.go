@@ -53,6 +53,8 @@ type Result struct {
 	ContentDigest string      `json:"contentDigest"`
 	Digest        pack.Digest `json:"digest,omitempty"`   // of the zip on the server; not in a dry run that would change it
 	Revision      int         `json:"revision,omitempty"` // likewise
+	// VisibleIn are the entries in Palette that were waited for and show it.
+	VisibleIn []string `json:"visibleIn,omitempty"`
 }
 
 // Label is the pack as people write it: NAME:VERSION, with the namespace before it unless that is the default one.

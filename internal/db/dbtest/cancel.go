@@ -85,7 +85,7 @@ func ociCalls(d db.OCI) map[string]func(context.Context) error {
 		"DeleteOCIManifest":   func(ctx context.Context) error { return d.DeleteOCIManifest(ctx, "r", digest) },
 		"DeleteOCITag":        func(ctx context.Context) error { return d.DeleteOCITag(ctx, "r", "t") },
 		"OCITags":             func(ctx context.Context) error { _, err := d.OCITags(ctx, "r", 1, ""); return err },
-		"OCIReferrers":        func(ctx context.Context) error { _, err := d.OCIReferrers(ctx, "r", digest, ""); return err },
+		"OCIReferrers":        func(ctx context.Context) error { _, err := d.OCIReferrers(ctx, "r", digest, "", "", 0); return err },
 		"OCIRepositories":     func(ctx context.Context) error { _, err := d.OCIRepositories(ctx, 1, ""); return err },
 		"DeleteOCIRepository": func(ctx context.Context) error { return d.DeleteOCIRepository(ctx, "r") },
 		"PutOCIUpload":        func(ctx context.Context) error { return d.PutOCIUpload(ctx, u, -1) },

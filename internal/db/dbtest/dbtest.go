@@ -66,6 +66,8 @@ func Run(t *testing.T, open func(t *testing.T) Env) {
 		{"oci packs", ociPackTests()},
 		{"oci races", ociRaceTests()},
 		{"accounts", accountTests()},
+		{"palette", paletteTests()},
+		{"locks", lockTests()},
 		{"migrations", migrationTests()},
 	} {
 		t.Run(topic.name, func(t *testing.T) {

@@ -221,7 +221,7 @@ func ociUnstorable(t *testing.T, env Env) {
 	wantKind(t, err, pack.KindInvalid, "")
 	_, err = env.DB.OCIUpload(ctx, bad)
 	wantKind(t, err, pack.KindNotFound, "upload_unknown")
-	same(t, "referrers", 0, len(must(env.DB.OCIReferrers(ctx, "r", bad, ""))(t)))
+	same(t, "referrers", 0, len(must(env.DB.OCIReferrers(ctx, "r", bad, "", "", 0))(t)))
 	m := manifest("m")
 	wantKind(t, tryPutManifest(ctx, env.DB, bad, m), pack.KindInvalid, "")
 	wantKind(t, tryPutManifest(ctx, env.DB, "r", m, bad), pack.KindInvalid, "")

@@ -179,20 +179,30 @@ func ociReferrers(t *testing.T, env Env) {
 	elsewhere.Subject = image.Digest
 	ok(t, tryPutManifest(ctx, env.DB, "r2", elsewhere))
 	slices.SortFunc(all, func(a, b db.OCIManifest) int { return strings.Compare(a.Digest, b.Digest) })
-	same(t, "all", all, must(env.DB.OCIReferrers(ctx, "r", image.Digest, ""))(t))
+	same(t, "all", all, must(env.DB.OCIReferrers(ctx, "r", image.Digest, "", "", 0))(t))
 	signatures := slices.DeleteFunc(slices.Clone(all), func(m db.OCIManifest) bool { return m.ArtifactType != "application/ture" })
 	same(t, "number of signatures", 2, len(signatures))
-	same(t, "signatures", signatures, must(env.DB.OCIReferrers(ctx, "r", image.Digest, "application/ture"))(t))
-	same(t, "of another type", 0, len(must(env.DB.OCIReferrers(ctx, "r", image.Digest, "application/none"))(t)))
-	same(t, "before the subject", []db.OCIManifest{*read(early)}, must(env.DB.OCIReferrers(ctx, "r", early.Subject, ""))(t))
+	same(t, "signatures", signatures, must(env.DB.OCIReferrers(ctx, "r", image.Digest, "application/ture", "", 0))(t))
+	same(t, "of another type", 0, len(must(env.DB.OCIReferrers(ctx, "r", image.Digest, "application/none", "", 0))(t)))
+	same(t, "before the subject", []db.OCIManifest{*read(early)}, must(env.DB.OCIReferrers(ctx, "r", early.Subject, "", "", 0))(t))
 	for _, q := range [][2]string{{"none", image.Digest}, {"r", digestStr("x")}, {"r", ""}} {
-		list := must(env.DB.OCIReferrers(ctx, q[0], q[1], ""))(t)
+		list := must(env.DB.OCIReferrers(ctx, q[0], q[1], "", "", 0))(t)
 		if list == nil || len(list) != 0 {
 			t.Errorf("referrers of %q: %v", q, list)
 		}
 	}
+	var paged []db.OCIManifest
+	for last := ""; ; last = paged[len(paged)-1].Digest {
+		page := must(env.DB.OCIReferrers(ctx, "r", image.Digest, "", last, 1))(t)
+		if len(page) == 0 {
+			break
+		}
+		same(t, "length of the smallest page", 1, len(page))
+		paged = append(paged, page...)
+	}
+	same(t, "page by page", all, paged)
 	ok(t, env.DB.DeleteOCIManifest(ctx, "r", all[0].Digest))
-	same(t, "after a deletion", all[1:], must(env.DB.OCIReferrers(ctx, "r", image.Digest, ""))(t))
+	same(t, "after a deletion", all[1:], must(env.DB.OCIReferrers(ctx, "r", image.Digest, "", "", 0))(t))
 	ok(t, env.DB.DeleteOCIManifest(ctx, "r", image.Digest))
-	same(t, "without the subject", all[1:], must(env.DB.OCIReferrers(ctx, "r", image.Digest, ""))(t))
+	same(t, "without the subject", all[1:], must(env.DB.OCIReferrers(ctx, "r", image.Digest, "", "", 0))(t))
 }

@@ -54,6 +54,10 @@ func (t tx) Insert(ctx context.Context, table, suffix string, columns ...sqlcat.
 			length, kind = len(v), "text"
 		case []int64:
 			length, kind = len(v), "bigint"
+		case []*string:
+			length, kind = len(v), "text"
+		case []*int64:
+			length, kind = len(v), "bigint"
 		case []bool:
 			length, kind = len(v), "boolean"
 		case [][]byte:
@@ -70,7 +74,7 @@ func (t tx) Insert(ctx context.Context, table, suffix string, columns ...sqlcat.
 	if n == 0 {
 		return nil
 	}
-	_, err := t.Exec(ctx, fmt.Sprintf("INSERT INTO %s (%s) SELECT * FROM unnest(%s) %s",
+	_, err := t.Exec(ctx, fmt.Sprintf("INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT * FROM unnest(%s) %s",
 		table, strings.Join(names, ", "), strings.Join(arrays, ", "), suffix), args...)
 	return err
 }

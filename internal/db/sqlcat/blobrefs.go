@@ -10,7 +10,7 @@ import (
 )
 
 // What refers to a blob is said twice, here and nowhere else: referredTerms asks for one
-// blob, blobRefsQuery lists them all. A new column that names a blob goes into both,
+// blob, blobRefsQuery lists them all (and keptBlobsQuery those an export names). A new column that names a blob goes into both,
 // with an index of its own, and its rows are written after keepBlobs.
 
 // referredTerms holds when a row refers to the blob $1.
@@ -23,14 +23,19 @@ const referredTerms = `EXISTS (SELECT 1 FROM revisions WHERE digest = $1)
  OR EXISTS (SELECT 1 FROM pack_manifest_blobs WHERE blob = $1)`
 
 // blobRefsQuery gives each part sorted from an index, so that no database has to collect them.
-const blobRefsQuery = `SELECT digest, size FROM revisions
+const blobRefsQuery = keptBlobsParts + `
+ UNION ALL SELECT blob, size FROM oci_upload_parts
+ ORDER BY 1`
+
+// keptBlobsQuery leaves out what only upload sessions name: what an export names.
+const keptBlobsQuery = keptBlobsParts + ` ORDER BY 1`
+
+const keptBlobsParts = `SELECT digest, size FROM revisions
  UNION ALL SELECT targz_digest, targz_size FROM revisions WHERE targz_stored
  UNION ALL SELECT blob, size FROM oci_blobs
  UNION ALL SELECT blob, size FROM oci_manifests
- UNION ALL SELECT blob, size FROM oci_upload_parts
  UNION ALL SELECT blob, size FROM pack_manifests
- UNION ALL SELECT blob, size FROM pack_manifest_blobs
- ORDER BY 1`
+ UNION ALL SELECT blob, size FROM pack_manifest_blobs`
 
 // blobHeld reports whether a row or an unexpired lease holds the blob.
 func blobHeld(ctx context.Context, tx Tx, d pack.Digest, now time.Time) (bool, error) {
@@ -85,25 +90,33 @@ func (c *Catalogue) Referenced(ctx context.Context, d pack.Digest) (bool, error)
 // BlobRefs implements db.Blobs.
 func (c *Catalogue) BlobRefs(ctx context.Context, fn func(db.BlobRef) error) error {
 	return c.b.Read(ctx, func(tx Tx) error {
-		rows, err := tx.Query(ctx, blobRefsQuery)
-		if err != nil {
+		return eachBlob(ctx, tx, blobRefsQuery, func(d pack.Digest, size int64) error {
+			return fn(db.BlobRef{Digest: d, Size: size, Referenced: true})
+		})
+	})
+}
+
+// eachBlob calls fn once for each blob of a query that is sorted by digest.
+func eachBlob(ctx context.Context, tx Tx, query string, fn func(d pack.Digest, size int64) error) error {
+	rows, err := tx.Query(ctx, query)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	var last pack.Digest
+	for rows.Next() {
+		var d pack.Digest
+		var size int64
+		if err := rows.Scan((*string)(&d), &size); err != nil {
 			return err
 		}
-		defer rows.Close()
-		var last pack.Digest
-		for rows.Next() {
-			ref := db.BlobRef{Referenced: true}
-			if err := rows.Scan((*string)(&ref.Digest), &ref.Size); err != nil {
-				return err
-			}
-			if ref.Digest == last {
-				continue
-			}
-			last = ref.Digest
-			if err := fn(ref); err != nil {
-				return err
-			}
+		if d == last {
+			continue
 		}
-		return rows.Err()
-	})
+		last = d
+		if err := fn(d, size); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
 }

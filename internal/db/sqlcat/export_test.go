@@ -292,3 +292,12 @@ func (t explainingTx) explain(ctx context.Context, query string, args []any) err
 }
 
 var _ db.Reader = (*Catalogue)(nil)
+
+// PortTables gives the columns of the tables an export carries, and the reasons of those it does not.
+func PortTables() (map[string][]string, map[string]string) {
+	exported := map[string][]string{}
+	for _, t := range portTables() {
+		exported[t.name] = t.columnNames()
+	}
+	return exported, portLeftOut()
+}

@@ -166,24 +166,29 @@ func (c *Catalogue) deleteFrom(ctx context.Context, repo, ref, query string) err
 }
 
 // OCIReferrers implements db.OCI.
-func (c *Catalogue) OCIReferrers(ctx context.Context, repo, digest, artifactType string) ([]db.OCIManifest, error) {
+func (c *Catalogue) OCIReferrers(ctx context.Context, repo, digest, artifactType, last string, room int) ([]db.OCIManifest, error) {
 	list := []db.OCIManifest{}
-	if digest == "" || !storable(repo, digest, artifactType) {
+	if digest == "" || !storable(repo, digest, artifactType, last) {
 		return list, nil
 	}
 	// subject <> '' lets the partial index be used whatever digest is.
 	rows, err := c.b.Direct().Query(ctx, `SELECT `+manifestColumns+` FROM oci_repositories r JOIN oci_manifests m ON m.repository_id = r.id
- WHERE r.name = $1 AND m.subject = $2 AND m.subject <> '' AND ($3 = '' OR m.artifact_type = $3) ORDER BY m.digest`, repo, digest, artifactType)
+ WHERE r.name = $1 AND m.subject = $2 AND m.subject <> '' AND ($3 = '' OR m.artifact_type = $3)
+ AND m.digest > $4 ORDER BY m.digest`, repo, digest, artifactType, last)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
+	weight := 0
 	for rows.Next() {
 		m, err := scanManifest(rows)
 		if err != nil {
 			return nil, err
 		}
 		list = append(list, *m)
+		if weight += m.Weight(); room > 0 && weight >= room {
+			return list, nil
+		}
 	}
 	return list, rows.Err()
 }

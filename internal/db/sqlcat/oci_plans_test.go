@@ -84,7 +84,7 @@ func ociReads(c *sqlcat.Catalogue, v *pack.Version) map[string]func(context.Cont
 		"tags":          func(ctx context.Context) (int, error) { return count(c.OCITags(ctx, repo, 50, "")) },
 		"the last tags": func(ctx context.Context) (int, error) { return count(c.OCITags(ctx, repo, 50, "t01900")) },
 		"referrers": func(ctx context.Context) (int, error) {
-			return count(c.OCIReferrers(ctx, repo, digest("subject", 7), ""))
+			return count(c.OCIReferrers(ctx, repo, digest("subject", 7), "", "", 0))
 		},
 		"a manifest by tag": func(ctx context.Context) (int, error) { return one(c.OCIManifest(ctx, repo, "t00007")) },
 		"a manifest":        func(ctx context.Context) (int, error) { return one(c.OCIManifest(ctx, repo, digest("manifest", 0))) },

@@ -49,12 +49,12 @@ type Tx interface {
 	QueryRow(ctx context.Context, query string, args ...any) Row
 	// Insert adds many rows at once, given by column. The suffix, such as
 	// "ON CONFLICT DO NOTHING", ends the statement. All columns are equally long;
-	// their order is the order of the rows.
+	// their order is the order of the rows. A column may be an id that the database else draws itself.
 	Insert(ctx context.Context, table, suffix string, columns ...Column) error
 }
 
 // Column is a column of rows to insert: Values is a []string, []int64, []bool or
-// [][]byte.
+// [][]byte; []*string and []*int64 where some are null.
 type Column struct {
 	Name   string
 	Values any
@@ -70,6 +70,9 @@ type Dialect struct {
 	// HoldOn lets a writing transaction keep its locks however long its process says
 	// nothing; empty where it does so anyway.
 	HoldOn string
+	// Clock is an expression for now, in microseconds since 1970; empty where the process' own clock is
+	// that of all who use the database.
+	Clock string
 }
 
 // Backend gives transactions.

@@ -128,6 +128,10 @@ func (t tx) Insert(ctx context.Context, table, suffix string, columns ...sqlcat.
 			length, get[i] = len(v), func(i int) any { return v[i] }
 		case []int64:
 			length, get[i] = len(v), func(i int) any { return v[i] }
+		case []*string:
+			length, get[i] = len(v), func(i int) any { return v[i] }
+		case []*int64:
+			length, get[i] = len(v), func(i int) any { return v[i] }
 		case []bool:
 			length, get[i] = len(v), func(i int) any { return v[i] }
 		case [][]byte:

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"packregistry/internal/pack"
+	"packregistry/internal/testenv"
 )
 
 // sampleTree writes a small folder with the kinds of file that packs have, and
@@ -58,12 +59,12 @@ func noise(n int) []byte {
 	return b
 }
 
-// tool runs a program in dir, and skips the test where it is not installed.
+// tool runs a program in dir, and ends the test where it is not installed.
 func tool(t testing.TB, dir, name string, args ...string) []byte {
 	t.Helper()
 	path, err := exec.LookPath(name)
 	if err != nil {
-		t.Skipf("%s is not installed", name)
+		testenv.Missing(t, name, err)
 	}
 	cmd := exec.Command(path, args...)
 	cmd.Dir = dir
@@ -125,7 +126,7 @@ func TestAcceptsOtherPackers(t *testing.T) {
 	shell := func(needs, line string) func(t *testing.T, dir string) []byte {
 		return func(t *testing.T, dir string) []byte {
 			if _, err := exec.LookPath(needs); err != nil {
-				t.Skipf("%s is not installed", needs)
+				testenv.Missing(t, needs, err)
 			}
 			return tool(t, dir, "sh", "-c", line)
 		}

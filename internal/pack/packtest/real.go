@@ -24,6 +24,19 @@ func RealPacks(tb testing.TB) []string {
 	return zips
 }
 
+// Every gives every nth of the items, for tests that take long over each; with
+// REGISTRY_TEST_FULL=1 (make test-full) it gives all.
+func Every[T any](nth int, items []T) []T {
+	if os.Getenv("REGISTRY_TEST_FULL") != "" {
+		return items
+	}
+	var some []T
+	for i := 0; i < len(items); i += nth {
+		some = append(some, items[i])
+	}
+	return some
+}
+
 // ModuleRoot is the directory of go.mod, found from the working directory up.
 func ModuleRoot(tb testing.TB) string {
 	tb.Helper()

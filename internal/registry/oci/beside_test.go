@@ -31,7 +31,7 @@ func TestOrdinaryContentBesideAPack(t *testing.T) {
 		if e.changes() != before {
 			t.Error("ordinary content is in the feed")
 		}
-		refs, err := e.Referrers(ctx, webInFul, sha(made), "")
+		refs, _, err := e.Referrers(ctx, webInFul, sha(made), "", "")
 		if err != nil || len(refs) != 1 || refs[0].Digest != sha(sig) {
 			t.Errorf("%+v %v", refs, err)
 		}

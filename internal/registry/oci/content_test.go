@@ -190,26 +190,26 @@ func TestIndexesAndReferrers(t *testing.T) {
 		}
 		typed := e.image("app", about+`,"artifactType":"application/vnd.signature"`)
 		e.push("app", "sig", typed)
-		all, err := e.Referrers(ctx, "app", subject, "")
+		all, more, err := e.Referrers(ctx, "app", subject, "", "")
 		e.must(err)
-		if len(all) != 2 {
+		if len(all) != 2 || more {
 			t.Fatalf("%+v", all)
 		}
-		byType, err := e.Referrers(ctx, "app", subject, typeConfig)
+		byType, _, err := e.Referrers(ctx, "app", subject, typeConfig, "")
 		e.must(err)
 		if len(byType) != 1 || byType[0].Digest != sha(plain) || byType[0].ArtifactType != typeConfig ||
 			byType[0].Annotations["who"] != "me" || byType[0].Size != int64(len(plain)) || byType[0].MediaType != typeManifest {
 			t.Errorf("%+v", byType)
 		}
 		for _, c := range [][2]string{{"app", sha([]byte("nobody"))}, {"nowhere", subject}} {
-			if none, err := e.Referrers(ctx, c[0], c[1], ""); err != nil || none == nil || len(none) != 0 {
+			if none, _, err := e.Referrers(ctx, c[0], c[1], "", ""); err != nil || none == nil || len(none) != 0 {
 				t.Errorf("%v: %v %v", c, none, err)
 			}
 		}
-		_, err = e.Referrers(ctx, "app", "latest", "")
+		_, _, err = e.Referrers(ctx, "app", "latest", "", "")
 		wantKind(t, err, pack.KindInvalid, "digest_invalid")
 		e.must(e.DeleteManifest(ctx, "app", sha(plain), "alice"))
-		if left, err := e.Referrers(ctx, "app", subject, ""); err != nil || len(left) != 1 {
+		if left, _, err := e.Referrers(ctx, "app", subject, "", ""); err != nil || len(left) != 1 {
 			t.Errorf("%v %v", left, err)
 		}
 		e.clean()

@@ -69,23 +69,28 @@ func (c *Core) bytesOf(ctx context.Context, m *db.OCIManifest) ([]byte, error) {
 	return body, err
 }
 
-// Referrers lists the manifests of a repository whose subject is digest, of one artifact type or ("") of any. It is
-// empty for what is not known.
-func (c *Core) Referrers(ctx context.Context, repo, digest, artifactType string) ([]Descriptor, error) {
+// referrersRoom is about how many bytes one list of referrers may have: what clients take of a manifest.
+const referrersRoom = 4 << 20
+
+// Referrers lists the manifests of a repository whose subject is digest, of one artifact type or ("") of any, after
+// last ("" from the start), and tells whether there may be more after them. It is empty for what is not known.
+func (c *Core) Referrers(ctx context.Context, repo, digest, artifactType, last string) (list []Descriptor, more bool, err error) {
 	r, err := parseRepository(repo)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if err := checkDigest(digest); err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	ms, err := c.cfg.OCI.OCIReferrers(ctx, r.path, digest, artifactType)
+	ms, err := c.cfg.OCI.OCIReferrers(ctx, r.path, digest, artifactType, last, referrersRoom)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	out := make([]Descriptor, len(ms))
+	list = make([]Descriptor, len(ms))
+	weight := 0
 	for i, m := range ms {
-		out[i] = Descriptor{MediaType: m.MediaType, Digest: m.Digest, Size: m.Size, ArtifactType: m.ArtifactType, Annotations: m.Annotations}
+		weight += m.Weight()
+		list[i] = Descriptor{MediaType: m.MediaType, Digest: m.Digest, Size: m.Size, ArtifactType: m.ArtifactType, Annotations: m.Annotations}
 	}
-	return out, nil
+	return list, weight >= referrersRoom, nil
 }

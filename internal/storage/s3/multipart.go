@@ -3,6 +3,7 @@ package s3
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"hash"
 	"time"
@@ -18,6 +19,8 @@ const (
 	maxParts     = 10_000 // S3's limit
 	partsAtOnce  = 3
 	abortTimeout = 30 * time.Second
+	// The longest pause between two looks whether an aborted upload is gone.
+	abortPatience = 400 * time.Millisecond
 )
 
 // partSizeFor is the size of parts, a multiple of least, that makes at most 10,000.
@@ -92,17 +95,38 @@ func (u *upload) sendPart(ctx context.Context, id *string, i int) (types.Complet
 	return types.CompletedPart{PartNumber: number, ETag: out.ETag, ChecksumSHA256: sum}, nil
 }
 
-// abort ends the upload also when the context has ended.
+// abort ends the upload also when the context has ended. A part that was on its way
+// when the upload was aborted may bring it back (S3 API reference, AbortMultipartUpload),
+// so it is repeated until the server no longer knows the upload.
 func (u *upload) abort(ctx context.Context, id *string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTimeout)
 	defer cancel()
-	_, err := u.s.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{
-		Bucket: &u.s.cfg.Bucket, Key: u.s.key(u.d), UploadId: id,
-	})
-	if errorCode(err) == "NoSuchUpload" {
-		return nil
+	for pause := 50 * time.Millisecond; ; pause *= 2 {
+		_, err := u.s.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{
+			Bucket: &u.s.cfg.Bucket, Key: u.s.key(u.d), UploadId: id,
+		})
+		if err != nil && errorCode(err) == "" {
+			return err // no answer at all: the client has tried often enough
+		}
+		time.Sleep(pause) // the context does not end while abortPatience lasts
+		_, lerr := u.s.client.ListParts(ctx, &s3.ListPartsInput{
+			Bucket: &u.s.cfg.Bucket, Key: u.s.key(u.d), UploadId: id, MaxParts: aws.Int32(1),
+		})
+		switch {
+		case errorCode(lerr) == "NoSuchUpload":
+			return nil
+		case err == nil && errorCode(lerr) == "AccessDenied": // aborted, as far as this account can tell
+			return nil
+		case pause > abortPatience:
+			if err == nil {
+				err = lerr
+			}
+			if err == nil {
+				err = errors.New("the server still lists it")
+			}
+			return err
+		}
 	}
-	return err
 }
 
 // partHasher hashes each part of what is written to it.

@@ -6,7 +6,8 @@
 // that the server verifies, and both only create. The account needs s3:GetObject,
 // s3:PutObject, s3:DeleteObject, s3:AbortMultipartUpload on the objects and
 // s3:ListBucket, s3:ListBucketMultipartUploads on the bucket (without ListBucket,
-// S3 answers 403 for what is not there).
+// S3 answers 403 for what is not there). With s3:ListMultipartUploadParts it makes sure
+// that an aborted upload is gone.
 package s3
 
 import (

@@ -1,0 +1,3 @@
+DROP TABLE locks;
+DROP TABLE palette_shown;
+DROP TABLE palette_connections;
