@@ -121,8 +121,8 @@ func newServer(cfg Config) (*server, error) {
 		return nil, err
 	}
 	s := &server{
-		cfg: cfg, rules: accessRules(), uploads: make(chan struct{}, cfg.MaxUploads), checks: make(chan struct{}, max(1, cfg.MaxUploads/2)), stall: defaultStall,
-		buffers: newBuffers(), headers: fixedHeaders(cfg.Headers),
+		cfg: cfg, rules: accessRules(), uploads: make(chan struct{}, cfg.MaxUploads), stall: defaultStall,
+		checks: make(chan struct{}, max(1, cfg.MaxUploads/2)), buffers: newBuffers(), headers: fixedHeaders(cfg.Headers),
 		routeContexts: sync.Pool{New: func() any { return chi.NewRouteContext() }},
 	}
 	if cfg.OCI != nil {

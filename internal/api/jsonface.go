@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"packregistry/internal/api/gen"
@@ -175,8 +176,30 @@ func (f *jsonFace) ListChanges(ctx context.Context, req gen.ListChangesRequestOb
 			return nil, err
 		}
 	}
-	if changes == nil {
-		changes = []pack.Change{}
+	return changeList{changes, cursor}, nil
+}
+
+// changeList is gen.ListChanges200JSONResponse, written without reflection.
+type changeList struct {
+	changes []pack.Change
+	cursor  string
+}
+
+// VisitListChangesResponse writes the answer.
+func (l changeList) VisitListChangesResponse(w http.ResponseWriter) error {
+	const most = 400 // bytes of a usual change
+	text := append(make([]byte, 0, 64+most*len(l.changes)), `{"changes":[`...)
+	for i := range l.changes {
+		if i > 0 {
+			text = append(text, ',')
+		}
+		text = l.changes[i].AppendJSON(text)
 	}
-	return gen.ListChanges200JSONResponse{Changes: changes, Cursor: cursor}, nil
+	text = append(text, `],"cursor":"`...)
+	text = append(text, l.cursor...) // base64
+	text = append(text, "\"}\n"...)
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusOK)
+	_, err := w.Write(text)
+	return err
 }

@@ -10,7 +10,9 @@ import (
 
 // EncodeCursor writes a mark as the opaque string that clients keep.
 func EncodeCursor(m Mark) string {
-	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(m.Seq, 10) + "." + m.Mark))
+	var text, out [64]byte // the marks that are given fit in
+	b := append(append(strconv.AppendInt(text[:0], m.Seq, 10), '.'), m.Mark...)
+	return string(base64.RawURLEncoding.AppendEncode(out[:0], b))
 }
 
 // DecodeCursor reads what EncodeCursor wrote. Anything else is KindInvalid, code

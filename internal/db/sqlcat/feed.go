@@ -1,10 +1,13 @@
 package sqlcat
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
+	"database/sql"
 	"encoding/hex"
 	"errors"
+	"slices"
 	"time"
 
 	"packregistry/internal/db"
@@ -110,81 +113,74 @@ func (c *Catalogue) Changes(ctx context.Context, since db.Mark, namespace string
 	if limit < 1 {
 		return nil, db.Mark{}, pack.Errorf(pack.KindInvalid, "limit_invalid", "the limit must be at least 1")
 	}
+	if !storable(namespace) {
+		namespace = "" // has no changes
+	}
 	limit = min(limit, changesAtOnce)
-	var list []pack.Change
-	var end db.Mark
-	err := c.b.Read(ctx, func(tx Tx) error {
-		list = []pack.Change{}
-		head, err := readHead(ctx, tx)
-		if err != nil {
-			return err
-		}
-		end = head
-		if head == since {
-			return nil
-		}
-		if err := checkMark(ctx, tx, since); err != nil {
-			return err
-		}
-		if list, err = readChanges(ctx, tx, since.Seq, namespace, limit+1); err != nil {
-			return err
-		}
-		if len(list) > limit { // there is more: the caller has read up to the last one it gets
-			list = list[:limit]
-			last := list[limit-1]
-			end, err = db.DecodeCursor(last.Cursor)
-		}
-		return err
-	})
+	page, err := readChanges(ctx, c.b.Direct(), since.Seq, namespace, limit+1)
 	if err != nil {
 		return nil, db.Mark{}, err
 	}
-	return list, end, nil
-}
-
-// checkMark gives KindCursorGone when the feed has no change with that mark.
-// The zero mark is before any change of any feed.
-func checkMark(ctx context.Context, tx Tx, m db.Mark) error {
-	if m == (db.Mark{}) {
-		return nil
-	}
-	var mark string
-	err := tx.QueryRow(ctx, `SELECT mark FROM changes WHERE seq = $1`, m.Seq).Scan(&mark)
-	if errors.Is(err, ErrNoRows) || (err == nil && mark != m.Mark) {
-		return pack.Errorf(pack.KindCursorGone, "cursor_gone",
+	switch {
+	case since == page.head:
+		return []pack.Change{}, page.head, nil
+	// The zero mark is before any change of any feed.
+	case since != (db.Mark{}) && (since.Mark == "" || since.Mark != page.mark):
+		return nil, db.Mark{}, pack.Errorf(pack.KindCursorGone, "cursor_gone",
 			"the cursor is not of this catalogue, which may have been restored from a backup: start again from the catalog")
+	case len(page.changes) <= limit:
+		return page.changes, page.head, nil
 	}
-	return err
+	// There is more: the caller has read up to the last one it gets.
+	list := page.changes[:limit]
+	end, err := db.DecodeCursor(list[limit-1].Cursor)
+	return list, end, err
 }
 
-func readChanges(ctx context.Context, tx Tx, after int64, namespace string, limit int) ([]pack.Change, error) {
-	where, args := `seq > $1`, []any{after, limit}
+// changePage is the feed after a number, and what tells whether it is the right feed.
+type changePage struct {
+	head    db.Mark
+	mark    string // of the change with the number; "" when there is none
+	changes []pack.Change
+}
+
+// readChanges reads all of it in one statement, and hence as of one instant.
+func readChanges(ctx context.Context, tx Tx, after int64, namespace string, limit int) (*changePage, error) {
+	where, args := "", []any{after, limit}
 	if namespace != pack.AllNamespaces {
-		if !storable(namespace) {
-			return []pack.Change{}, nil
-		}
-		where, args = `namespace = $3 AND seq > $1`, append(args, namespace)
+		where, args = "namespace = $3 AND ", append(args, namespace)
 	}
-	rows, err := tx.Query(ctx, `SELECT seq, mark, type, namespace, name, version, tag, digest, content_digest, revision, at, by_whom
- FROM changes WHERE `+where+` ORDER BY seq LIMIT $2`, args...)
+	rows, err := tx.Query(ctx, `SELECT 0, head, mark, '', (SELECT mark FROM changes WHERE seq = $1), '', '', '', '', '', 0, 0, '' FROM feed WHERE id = 1
+ UNION ALL SELECT * FROM (SELECT 1, seq, mark, type, namespace, name, version, tag, digest, content_digest, revision, at, by_whom
+ FROM changes WHERE `+where+`seq > $1 ORDER BY seq LIMIT $2) page`, args...)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	list := []pack.Change{}
+	page := &changePage{changes: make([]pack.Change, 0, min(limit, 1024))}
+	var ch pack.Change
+	var mark string
+	var kind, revision, at int64
+	var namespaceOrMark sql.NullString
+	dest := []any{
+		&kind, &ch.Seq, &mark, (*string)(&ch.Type), &namespaceOrMark, &ch.Name, &ch.Version, &ch.Tag,
+		(*string)(&ch.Digest), &ch.ContentDigest, &revision, &at, &ch.By,
+	}
 	for rows.Next() {
-		var ch pack.Change
-		var mark string
-		var revision, at int64
-		if err := rows.Scan(&ch.Seq, &mark, (*string)(&ch.Type), &ch.Namespace, &ch.Name, &ch.Version, &ch.Tag,
-			(*string)(&ch.Digest), &ch.ContentDigest, &revision, &at, &ch.By); err != nil {
+		if err := rows.Scan(dest...); err != nil {
 			return nil, err
 		}
-		ch.Revision, ch.At = int(revision), fromMicros(at)
+		if kind == 0 {
+			page.head, page.mark = db.Mark{Seq: ch.Seq, Mark: mark}, namespaceOrMark.String
+			continue
+		}
+		ch.Namespace, ch.Revision, ch.At = namespaceOrMark.String, int(revision), fromMicros(at)
 		ch.Cursor = db.EncodeCursor(db.Mark{Seq: ch.Seq, Mark: mark})
-		list = append(list, ch)
+		page.changes = append(page.changes, ch)
 	}
-	return list, rows.Err()
+	// A union does not promise to keep the order.
+	slices.SortFunc(page.changes, func(a, b pack.Change) int { return cmp.Compare(a.Seq, b.Seq) })
+	return page, rows.Err()
 }
 
 // Watch implements db.Feed.
