@@ -18,7 +18,7 @@ import (
 )
 
 func (p *program) adminCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "admin", Short: "verbs for the administrator; they work beside a running server"}
+	cmd := group("admin", "verbs for the administrator; they work beside a running server")
 	cmd.PersistentFlags().StringVarP(&p.configFile, "config", "c", "", "configuration file, the same as the server's")
 	cmd.AddCommand(
 		p.userCommand(), p.importCommand(), p.sweepCommand(), p.verifyCommand(), p.pruneCommand(), p.repositoryCommand(),

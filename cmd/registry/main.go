@@ -82,12 +82,8 @@ type program struct {
 type usageError struct{ error }
 
 func (p *program) command() *cobra.Command {
-	root := &cobra.Command{
-		Use: "registry", Short: "a private registry for packs", SilenceUsage: true, SilenceErrors: true,
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
-		Args:              cobra.NoArgs,
-		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
+	root := group("registry", "a private registry for packs")
+	root.SilenceUsage, root.SilenceErrors, root.CompletionOptions.HiddenDefaultCmd = true, true, true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(p.serveCommand(), p.configCommand(), p.adminCommand(), p.healthCommand(), p.doctorCommand(), p.applianceCommand(), p.paletteCommand(), &cobra.Command{
 		Use: "version", Short: "print the version", Args: args(cobra.NoArgs),
@@ -98,11 +94,19 @@ func (p *program) command() *cobra.Command {
 	return root
 }
 
+// group is a command that only holds others. Of itself Cobra would answer a word that is none of them with help and success.
+func group(use, short string) *cobra.Command {
+	return &cobra.Command{
+		Use: use, Short: short, Args: args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+}
+
 // args makes wrong arguments a usage error.
 func args(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, given []string) error {
 		if err := check(cmd, given); err != nil {
-			return usageError{fmt.Errorf("%w; see: registry %s --help", err, strings.TrimPrefix(cmd.CommandPath(), "registry "))}
+			return usageError{fmt.Errorf("%w; see: %s --help", err, cmd.CommandPath())}
 		}
 		return nil
 	}

@@ -12,7 +12,7 @@ import (
 
 // repositoryCommand deletes what the distribution spec knows no request for: a whole repository.
 func (p *program) repositoryCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "repository", Short: "repositories of the OCI face"}
+	cmd := group("repository", "repositories of the OCI face")
 	cmd.AddCommand(&cobra.Command{
 		Use: "remove NAME", Short: "remove a repository with all its content and rights, and the pack if it is one", Args: args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {

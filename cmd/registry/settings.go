@@ -60,7 +60,7 @@ func header(lists map[string]config.List) http.Header {
 }
 
 func (p *program) configCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "config", Short: "about the configuration"}
+	cmd := group("config", "about the configuration")
 	cmd.AddCommand(&cobra.Command{
 		Use: "check [config.yml]", Args: args(cobra.MaximumNArgs(1)),
 		Short: "print the effective configuration without secrets, or what is wrong with it",

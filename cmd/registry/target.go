@@ -5,8 +5,11 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
 
+	"packregistry/internal/certs"
 	"packregistry/internal/config"
 )
 
@@ -50,7 +53,8 @@ func baseURL(cfg *config.Config, addr net.Addr) target {
 }
 
 // certificateHost keeps the host when the certificate is for it, else takes the
-// first name of the certificate. A self-signed one has to be shown to curl.
+// first name of the certificate. A self-signed one has to be shown to curl, and so has the
+// authority of "registry admin cert", which lies beside it.
 func certificateHost(certificate, key, host string) (name, curlOptions string) {
 	pair, err := tls.LoadX509KeyPair(certificate, key)
 	if err != nil {
@@ -60,8 +64,14 @@ func certificateHost(certificate, key, host string) (name, curlOptions string) {
 	if err != nil {
 		return host, ""
 	}
+	trusted := ""
 	if bytes.Equal(leaf.RawIssuer, leaf.RawSubject) {
-		curlOptions = "--cacert " + shellQuote(absolute(certificate)) + " "
+		trusted = certificate
+	} else if beside := filepath.Join(filepath.Dir(certificate), certs.CAFile); issued(beside, leaf) {
+		trusted = beside
+	}
+	if trusted != "" {
+		curlOptions = "--cacert " + shellQuote(absolute(trusted)) + " "
 	}
 	if leaf.VerifyHostname(host) == nil {
 		return host, curlOptions
@@ -75,4 +85,16 @@ func certificateHost(certificate, key, host string) (name, curlOptions string) {
 		return ip.String(), curlOptions
 	}
 	return host, curlOptions
+}
+
+// issued reports whether the authority in a file has signed the certificate.
+func issued(caFile string, leaf *x509.Certificate) bool {
+	text, err := os.ReadFile(caFile)
+	if err != nil {
+		return false
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(text)
+	_, err = leaf.Verify(x509.VerifyOptions{Roots: roots})
+	return err == nil
 }

@@ -21,7 +21,7 @@ import (
 )
 
 func (p *program) userCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "user", Short: "accounts in the database"}
+	cmd := group("user", "accounts in the database")
 	cmd.AddCommand(p.userAdd(), p.userList(), p.userPasswd(), p.userRole(), p.userRemove())
 	return cmd
 }
@@ -67,12 +67,9 @@ func (p *program) userPasswd() *cobra.Command {
 		Use: "passwd NAME", Short: "set an account's password", Args: args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			return p.onBackend(cmd.Context(), func(ctx context.Context, cfg *config.Config, b *backend, log *slog.Logger) error {
-				old, names, err := account(ctx, b.db, given[0])
+				old, err := existing(ctx, b.db, given[0])
 				if err != nil {
 					return err
-				}
-				if old == nil {
-					return unknownAccount(given[0], names)
 				}
 				if err := p.setPassword(ctx, cfg, b.db, *old, fromStdin, "changed"); err != nil {
 					return err
@@ -95,12 +92,9 @@ func (p *program) userRole() *cobra.Command {
 				return usageError{err}
 			}
 			return p.onBackend(cmd.Context(), func(ctx context.Context, _ *config.Config, b *backend, log *slog.Logger) error {
-				old, names, err := account(ctx, b.db, given[0])
+				old, err := existing(ctx, b.db, given[0])
 				if err != nil {
 					return err
-				}
-				if old == nil {
-					return unknownAccount(given[0], names)
 				}
 				old.Role, old.UpdatedAt = role.String(), time.Now()
 				if err := b.db.PutAccount(ctx, *old); err != nil {
@@ -119,12 +113,9 @@ func (p *program) userRemove() *cobra.Command {
 		Use: "remove NAME", Short: "remove an account; it is out within seconds", Args: args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			return p.onBackend(cmd.Context(), func(ctx context.Context, _ *config.Config, b *backend, log *slog.Logger) error {
-				old, names, err := account(ctx, b.db, given[0])
+				old, err := existing(ctx, b.db, given[0])
 				if err != nil {
 					return err
-				}
-				if old == nil {
-					return unknownAccount(given[0], names)
 				}
 				if err := b.db.DeleteAccount(ctx, given[0]); err != nil {
 					return err
@@ -188,11 +179,16 @@ func account(ctx context.Context, accounts db.Accounts, name string) (*db.Accoun
 	return found, names, nil
 }
 
-func unknownAccount(name string, names []string) error {
-	if len(names) == 0 {
-		return fmt.Errorf("there is no account %q; the database has none", name)
+// existing is the account of that name, or an error that names those there are.
+func existing(ctx context.Context, accounts db.Accounts, name string) (*db.Account, error) {
+	found, names, err := account(ctx, accounts, name)
+	switch {
+	case err != nil || found != nil:
+		return found, err
+	case len(names) == 0:
+		return nil, fmt.Errorf("there is no account %q; the database has none", name)
 	}
-	return fmt.Errorf("there is no account %q; there are: %s", name, strings.Join(names, ", "))
+	return nil, fmt.Errorf("there is no account %q; there are: %s", name, strings.Join(names, ", "))
 }
 
 // setPassword takes a password from standard input, from a person at a terminal,

@@ -102,7 +102,7 @@ func TestLegacyCapture(t *testing.T) {
 	if got.header.Get("Allow") != "GET, HEAD" {
 		t.Errorf("Allow %q", got.header.Get("Allow"))
 	}
-	h.as("reader", "BREW", "/v1/tea", nil).want(t, 405)
+	h.as("reader", "BREW", "/v1/tea", nil).want(t, 404, `"code":"legacy_route_unknown"`)
 	h.as("reader", "POST", "/v1", nil).want(t, 405)
 	h.as("reader", "POST", "/v1/big", bytes.Repeat([]byte("hush "), 200_000)).want(t, 404)
 	h.as("", "POST", "/v1/anonymous", []byte(`{"hush":1}`)).want(t, 401)

@@ -81,6 +81,7 @@ func TestMethodsAndPaths(t *testing.T) {
 		t.Errorf("Content-Type %q", ct)
 	}
 	ask(t, ts, "admin", "BREW", "/health", nil).want(t, 405)
+	ask(t, ts, "admin", "BREW", "/api/v1/teapots", nil).want(t, 404, `"code":"route_not_found"`)
 	ask(t, ts, "", "GET", "/api/v2/packs", nil).want(t, 404, `"code":"route_not_found"`)
 	ask(t, ts, "", "GET", "/v1/a/b/manifests/1", nil).want(t, 401)
 	ask(t, ts, "reader", "GET", "/v1/a/b/manifests/1", nil).want(t, 404, `"code":"legacy_route_unknown"`)

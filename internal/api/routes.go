@@ -24,9 +24,7 @@ func (s *server) router() chi.Router {
 	r := chi.NewRouter()
 	r.Use(middleware.GetHead)
 	old := s.legacyFace()
-	r.NotFound(s.capturing(old, func(http.ResponseWriter, *http.Request) error {
-		return pack.Errorf(pack.KindNotFound, "route_not_found", "there is nothing at this path; /api/v1/openapi.json lists what there is")
-	}))
+	r.NotFound(s.capturing(old, routeNotFound))
 	r.MethodNotAllowed(s.capturing(old, methodNotAllowed))
 	r.Group(func(r chi.Router) {
 		// In a group middleware runs after routing, so the route's pattern is known.
@@ -85,7 +83,12 @@ func (s *server) handle(h func(http.ResponseWriter, *http.Request) error) http.H
 	}
 }
 
-// methodNotAllowed says in Allow what the path does answer (RFC 9110 15.5.6).
+func routeNotFound(http.ResponseWriter, *http.Request) error {
+	return pack.Errorf(pack.KindNotFound, "route_not_found", "there is nothing at this path; /api/v1/openapi.json lists what there is")
+}
+
+// methodNotAllowed says in Allow what the path does answer (RFC 9110 15.5.6). Chi asks it about every method that it does not
+// know, also where there is nothing at all.
 func methodNotAllowed(w http.ResponseWriter, r *http.Request) error {
 	rctx := chi.RouteContext(r.Context())
 	var allowed []string
@@ -96,6 +99,9 @@ func methodNotAllowed(w http.ResponseWriter, r *http.Request) error {
 	}
 	if slices.Contains(allowed, http.MethodGet) && !slices.Contains(allowed, http.MethodHead) {
 		allowed = append(allowed, http.MethodHead)
+	}
+	if len(allowed) == 0 {
+		return routeNotFound(w, r)
 	}
 	w.Header().Set("Allow", strings.Join(allowed, ", "))
 	return &methodError{}

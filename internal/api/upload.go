@@ -149,7 +149,7 @@ func uploadOf(r *http.Request) (registry.Upload, error) {
 		}
 	}
 	if u.Force && strings.TrimSpace(u.Message) == "" && !isMultipart(r) {
-		return u, pack.Errorf(pack.KindInvalid, "message_required", "force needs a message that says why the content changes: ?force=true&message=...")
+		return u, pack.Errorf(pack.KindInvalid, "message_required", "force needs a message that says why the content changes; say it as message=... beside force=true")
 	}
 	var err error
 	if u.IfMatch, err = ifMatch(r.Header.Get("If-Match")); err != nil {

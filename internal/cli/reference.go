@@ -34,10 +34,15 @@ func parseTarget(s string) (target, error) {
 	if err := pack.ValidateName(t.name); err != nil {
 		return target{}, usagef("%q: %s", s, message(err))
 	}
-	if digest {
-		if _, err := pack.ParseDigest(t.ref); err != nil {
-			return target{}, usagef("%q: %s", s, message(err))
-		}
+	var err error
+	switch {
+	case digest:
+		_, err = pack.ParseDigest(t.ref)
+	case t.ref != "":
+		_, err = pack.ParseReference(t.ref)
+	}
+	if err != nil {
+		return target{}, usagef("%q: %s", s, message(err))
 	}
 	return t, nil
 }

@@ -35,14 +35,20 @@ func OwnTag(version, group string) string { return joinTag(group, version) }
 
 // ParentTags are the tags of the lines a version belongs to, the narrow one first:
 // "18.04.4" in group LTS gives "LTS__18.4.x" and "LTS__18.x". A version with fewer
-// than two dotted integers belongs to none.
+// than two dotted integers belongs to none, and a line whose tag would be too long to be asked for has none.
 func ParentTags(version, group string) []string {
 	core := parseVersion(version).core
 	if len(core) < 2 {
 		return nil
 	}
 	major, minor := cmp.Or(core[0], "0"), cmp.Or(core[1], "0")
-	return []string{joinTag(group, major+"."+minor+".x"), joinTag(group, major+".x")}
+	var parents []string
+	for _, label := range []string{major + "." + minor + ".x", major + ".x"} {
+		if tag := joinTag(group, label); len(tag) <= MaxTagLength {
+			parents = append(parents, tag)
+		}
+	}
+	return parents
 }
 
 // DeriveTags gives all tags of a pack, sorted by tag in byte order: each version's

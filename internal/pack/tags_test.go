@@ -25,6 +25,8 @@ func TestParentTags(t *testing.T) {
 		{"1.2.3.4", "", []string{"1.2.x", "1.x"}},
 		{"2.0.2-up.3", "", []string{"2.0.x", "2.x"}},
 		{"2024", "", nil},
+		{"1." + strings.Repeat("2", 126), "", []string{"1.x"}},
+		{"1." + strings.Repeat("2", 20), strings.Repeat("g", 123), []string{strings.Repeat("g", 123) + "__1.x"}},
 		{"stable", "LTS", nil},
 	} {
 		if diff := cmp.Diff(c.want, pack.ParentTags(c.version, c.group)); diff != "" {

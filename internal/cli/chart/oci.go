@@ -47,7 +47,7 @@ func (s Source) oci(ctx context.Context, u *url.URL, to io.Writer) (*Found, erro
 			return nil, s.told(ctx, u, err)
 		}
 	} else if s.Version != "" && ref != tagOf(s.Version) {
-		return nil, pack.Errorf(pack.KindInvalid, CodeReference, "%s names a version already; leave out --version", u.Redacted())
+		return nil, pack.Errorf(pack.KindInvalid, CodeReference, "%s names a version already; leave out --chart-version", u.Redacted())
 	}
 	size, err := s.pull(ctx, repo, ref, to)
 	if err != nil {
@@ -88,7 +88,7 @@ func (s Source) tag(ctx context.Context, repo *remote.Repository) (string, error
 			tags, versions = append(tags, t), append(versions, strings.ReplaceAll(t, "_", "+"))
 		}
 		if len(tags) > maxTags {
-			return pack.Errorf(pack.KindTooLarge, "", "the chart has more than %d tags; say which with --version", maxTags)
+			return pack.Errorf(pack.KindTooLarge, "", "the chart has more than %d tags; say which with --chart-version", maxTags)
 		}
 		return nil
 	})
@@ -159,9 +159,5 @@ func (s Source) told(ctx context.Context, u *url.URL, err error) error {
 	case errors.Is(err, content.ErrMismatchedDigest), errors.Is(err, content.ErrTrailingData), errors.Is(err, io.ErrUnexpectedEOF):
 		return &client.NetworkError{Server: u.Host, Reason: "what came is not what was asked for; it was changed or cut on its way"}
 	}
-	var at *url.Error
-	if errors.As(err, &at) {
-		err = at.Err
-	}
-	return &client.NetworkError{Server: u.Host, Reason: "it cannot be asked for the chart: " + err.Error(), Err: err}
+	return unreachable(u.Host, err)
 }

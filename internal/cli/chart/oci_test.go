@@ -167,7 +167,7 @@ func TestOCI(t *testing.T) {
 	}
 	s := source(at + ":1.0.0")
 	s.Version = "2.0.0"
-	if _, _, err := fetch(t, s); !pack.IsKind(err, pack.KindInvalid) {
+	if _, _, err := fetch(t, s); !pack.IsKind(err, pack.KindInvalid) || !strings.Contains(err.Error(), "--chart-version") {
 		t.Error(err)
 	}
 	s = source(at)

@@ -167,8 +167,27 @@ func TestRepository(t *testing.T) {
 	if _, _, err := fetch(t, s); !errors.As(err, &network) || !strings.Contains(err.Error(), "digest") {
 		t.Errorf("another digest: %v", err)
 	}
-	if _, _, err := fetch(t, chart.Source{Ref: server.URL + "/charts/app"}); !errors.As(err, &network) {
-		t.Errorf("a stranger's certificate: %v", err)
+}
+
+// Where the way of asking is at fault, the error names the flag that mends it.
+func TestUnreachableNamesTheFlag(t *testing.T) {
+	server, _ := repository(t, nil)
+	plain := httptest.NewServer(http.NotFoundHandler())
+	defer plain.Close()
+	secure, clear := strings.TrimPrefix(server.URL, "https://"), strings.TrimPrefix(plain.URL, "http://")
+	for ref, flags := range map[string][]string{
+		server.URL + "/charts/app": {"--ca-file", "--insecure"}, "oci://" + secure + "/charts/app:1.0.0": {"--ca-file", "--insecure"},
+		"https://" + clear + "/charts/app": {"--plain-http"}, "oci://" + clear + "/charts/app:1.0.0": {"--plain-http"},
+	} {
+		_, _, err := fetch(t, chart.Source{Ref: ref})
+		if !errors.As(err, new(*client.NetworkError)) {
+			t.Errorf("%s: %v", ref, err)
+		}
+		for _, flag := range flags {
+			if !strings.Contains(fmt.Sprint(err), flag) {
+				t.Errorf("%s: no word of %s: %v", ref, flag, err)
+			}
+		}
 	}
 }
 

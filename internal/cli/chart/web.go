@@ -121,11 +121,7 @@ func (s Source) get(ctx context.Context, u *url.URL) (io.ReadCloser, error) {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		var known *url.Error
-		if errors.As(err, &known) {
-			err = known.Err // without the address, which may hold a password
-		}
-		return nil, &client.NetworkError{Server: u.Host, Reason: "it cannot be asked for the chart: " + err.Error(), Err: err}
+		return nil, unreachable(u.Host, err)
 	}
 	if resp.StatusCode == http.StatusOK {
 		return resp.Body, nil
