@@ -73,7 +73,7 @@ func (m *applianceRoot) run(verb string, args ...string) (out, log string, err e
 	defer stop()
 	cmd := exec.CommandContext(ctx, bin, append([]string{"appliance", verb, "--root", m.dir}, args...)...)
 	var stdout, stderr bytes.Buffer
-	cmd.Env, cmd.Stdout, cmd.Stderr = append(cleanEnv(), "REGISTRY_HTTP_DRAINDELAY=0s"), &stdout, &stderr
+	cmd.Env, cmd.Stdout, cmd.Stderr = append(cleanEnv(), "REGISTRY_HTTP_DRAINDELAY=0s", "REGISTRY_AUTH_BCRYPTCOST=4"), &stdout, &stderr
 	err = cmd.Run()
 	return stdout.String(), stderr.String(), err
 }
@@ -278,7 +278,7 @@ func TestApplianceForeground(t *testing.T) {
 	}
 	cmd := exec.Command(bin, "appliance", "init", "--root", m.dir, "--answers", m.answers, "--foreground")
 	out := &lockedBuffer{}
-	cmd.Env, cmd.Stdout, cmd.Stderr = append(cleanEnv(), "REGISTRY_HTTP_DRAINDELAY=0s"), out, out
+	cmd.Env, cmd.Stdout, cmd.Stderr = append(cleanEnv(), "REGISTRY_HTTP_DRAINDELAY=0s", "REGISTRY_AUTH_BCRYPTCOST=4"), out, out
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

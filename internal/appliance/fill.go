@@ -6,9 +6,8 @@ import (
 	"os"
 	"strings"
 
-	"golang.org/x/crypto/bcrypt"
-
 	"packregistry/internal/auth"
+	"packregistry/internal/config"
 )
 
 // admin makes the administrator, once. A password that is made is kept in a file until it was shown: the
@@ -47,8 +46,11 @@ func (s *setup) admin() step {
 				if err := s.makePassword(pending); err != nil {
 					return err
 				}
-				var err error
-				if hash, err = auth.HashPassword(s.password, bcrypt.DefaultCost); err != nil || has {
+				cfg, _, err := config.Load(s.config(), s.Environ)
+				if err != nil || has {
+					return err
+				}
+				if hash, err = auth.HashPassword(s.password, cfg.Auth.Cost); err != nil {
 					return err
 				}
 			} else if err := remove(s.pending()); err != nil {

@@ -73,7 +73,7 @@ func (m *machine) read(path string) string {
 func (m *machine) options(out *bytes.Buffer) Options {
 	return Options{
 		Root: m.root, Sources: Sources{Flags: m.flags, Guest: m.guest}, Start: StartNone, Version: "test", Product: m.product,
-		Now: time.Now, Out: out, Log: slog.New(m.handler),
+		Now: time.Now, Out: out, Log: slog.New(m.handler), Environ: []string{"REGISTRY_AUTH_BCRYPTCOST=4"},
 	}
 }
 
