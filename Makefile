@@ -5,7 +5,7 @@ SHELL := bash
 export GOFLAGS ?= -buildvcs=false
 
 TOOLS   := .tools/bin
-GODIRS  := cmd internal migrations
+GODIRS  := cmd internal migrations bench
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 PACKS_DIR ?= $(abspath ../shared/packs)
@@ -99,8 +99,13 @@ cover: services ## test coverage, as coverage.html
 	@go tool cover -func=coverage.out | tail -n 1
 
 .PHONY: bench
-bench: services bin/registry $(TOOLS)/benchstat ## Go benchmarks and the budgets; writes docs/performance.md
-	@go run ./internal/tools/testservices -- scripts/bench.sh
+bench: bin/registry $(TOOLS)/benchstat ## beside other servers, and Go benchmarks; writes docs/performance.md (ROWS=1,2 QUICK=1 PROFILE=dir)
+	@scripts/services.sh postgres s3
+	@scripts/bench.sh
+
+.PHONY: bench-check
+bench-check: ## compare the results of make bench with the targets in bench/ratios.yaml
+	@cd bench && go run . check -ratios ratios.yaml -results $(or $(RESULTS),results.json)
 
 ## Keeping the house
 
@@ -112,6 +117,7 @@ check: ## what CI runs
 lint: $(TOOLS)/golangci-lint $(TOOLS)/gofumpt ## gofumpt, go vet, staticcheck and the law of imports
 	@out=$$($(TOOLS)/gofumpt -l $(GODIRS)); [ -z "$$out" ] || { echo "gofumpt would change (make fmt):"; echo "$$out"; exit 1; }
 	@$(TOOLS)/golangci-lint run --allow-serial-runners ./...
+	@cd bench && go vet ./...
 
 .PHONY: fmt
 fmt: $(TOOLS)/gofumpt ## format the code

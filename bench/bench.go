@@ -35,10 +35,10 @@ type bench struct {
 	profileAll bool // profiles are asked for, of all groups
 	profileDir string
 	profiles   int
-	// Two loads may run at once, each with its profile.
-	profilesLock sync.Mutex
-	group        string // that is being measured, for names of profiles
-	numbers      int
+	// lock is for what is counted: two loads may run at once, or two catalogues be made.
+	lock    sync.Mutex
+	group   string // that is being measured, for names of profiles
+	numbers int
 
 	ratios  *Ratios
 	results *Results
@@ -83,8 +83,10 @@ func (b *bench) say(format string, args ...any) {
 
 // fresh makes an empty folder.
 func (b *bench) fresh(what string) (string, error) {
+	b.lock.Lock()
 	b.numbers++
 	dir := filepath.Join(b.work, fmt.Sprintf("%s-%04d", what, b.numbers))
+	b.lock.Unlock()
 	return dir, os.MkdirAll(dir, 0o755)
 }
 

@@ -2,7 +2,9 @@ package main
 
 import (
 	"encoding/json"
+	"runtime"
 	"slices"
+	"sync"
 
 	"packregistry/internal/db"
 	"packregistry/internal/db/sqlcat"
@@ -40,10 +42,10 @@ func (s shape) tables() []table {
 			}
 		}
 	}
-	versions := func(row func(p *generatedPack, id int64, k int, v *pack.Version) []any) func(func([]any) bool) {
+	versions := func(row func(p *generatedPack, id int64, k int) []any) func(func([]any) bool) {
 		return each(func(_ *generator, i int, p *generatedPack, yield func([]any) bool) bool {
 			for k := range s.each {
-				if !yield(row(p, int64(i*s.each+k+1), k, s.version(p, k))) {
+				if !yield(row(p, int64(i*s.each+k+1), k)) {
 					return false
 				}
 			}
@@ -62,8 +64,9 @@ func (s shape) tables() []table {
 		{
 			"versions",
 			[]string{"id", "pack_id", "version", "sort_key", "group_name", "deprecated", "pushed_at", "revision", "live"},
-			versions(func(p *generatedPack, id int64, _ int, v *pack.Version) []any {
-				return []any{id, int64(p.number + 1), v.Version, pack.VersionKey(v.Version), "", v.Deprecated, v.PushedAt.UnixMicro(), int64(1), true}
+			versions(func(p *generatedPack, id int64, k int) []any {
+				v := versionOf(p.number, k)
+				return []any{id, int64(p.number + 1), v, pack.VersionKey(v), "", s.isDeprecated(p, k), s.pushedAt(p, k).UnixMicro(), int64(1), true}
 			}),
 		},
 		{
@@ -72,15 +75,26 @@ func (s shape) tables() []table {
 				"id", "version_id", "pack_id", "revision", "digest", "content_digest", "size", "media_type", "targz_digest", "targz_size", "targz_stored", "display_name", "layer", "addon_type",
 				"cloud_types", "group_name", "eol", "annotations", "deprecated", "message", "pushed_by", "pushed_at", "warnings", "manifest", "readme",
 			},
-			versions(func(p *generatedPack, id int64, k int, v *pack.Version) []any {
-				readme := ""
-				if s.texts || k == s.each-1 {
-					readme = p.text
+			each(func(g *generator, _ int, p *generatedPack, yield func([]any) bool) bool {
+				readme := g.readme(p)
+				for k := range s.each {
+					shown, annotations := readme, p.annotationsText
+					if !s.texts && k < s.each-1 {
+						shown = ""
+					}
+					if s.isDeprecated(p, k) {
+						annotations = p.deprecatedText
+					}
+					id, version := int64(p.number*s.each+k+1), versionOf(p.number, k)
+					content, size := s.content(p, k)
+					if !yield([]any{
+						id, id, int64(p.number + 1), int64(1), string(s.digest(p, k)), content, size, "application/zip", string(digestOf("targz " + s.id(p, k))), size + 300, false, p.displayName, p.layer, p.addonType,
+						p.cloudTypesText, "", "", annotations, s.isDeprecated(p, k), "", pushedBy, s.pushedAt(p, k).UnixMicro(), "[]", p.manifestHead + text(version) + p.manifestTail, shown,
+					}) {
+						return false
+					}
 				}
-				return []any{
-					id, id, int64(p.number + 1), int64(1), string(v.Digest), v.ContentDigest, v.Size, v.MediaType, string(v.TarGzDigest), v.TarGzSize, false, v.DisplayName, v.Layer, v.AddonType,
-					text(v.CloudTypes), "", "", text(v.Annotations), v.Deprecated, "", v.PushedBy, v.PushedAt.UnixMicro(), "[]", string(v.Manifest), readme,
-				}
+				return true
 			}),
 		},
 		{
@@ -100,7 +114,7 @@ func (s shape) tables() []table {
 				return true
 			}),
 		},
-		{"blobs", []string{"digest"}, versions(func(_ *generatedPack, _ int64, _ int, v *pack.Version) []any { return []any{string(v.Digest)} })},
+		{"blobs", []string{"digest"}, versions(func(p *generatedPack, _ int64, k int) []any { return []any{string(s.digest(p, k))} })},
 		{
 			"tags",
 			[]string{"pack_id", "tag", "version_id"},
@@ -118,14 +132,14 @@ func (s shape) changeRows(yield func([]any) bool) {
 	packs := make([]generatedPack, s.packs)
 	for i := range packs {
 		packs[i] = g.pack(i)
-		packs[i].text = "" // there may be many
 	}
-	row := func(seq int64, kind pack.ChangeType, tag string, v *pack.Version) bool {
-		return yield([]any{seq, mark(seq), string(kind), v.Namespace, v.Name, v.Version, tag, string(v.Digest), v.ContentDigest, int64(1), v.PushedAt.UnixMicro(), v.PushedBy})
+	row := func(seq int64, kind pack.ChangeType, tag string, p *generatedPack, k int) bool {
+		content, _ := s.content(p, k)
+		return yield([]any{seq, mark(seq), string(kind), pack.DefaultNamespace, p.name, versionOf(p.number, k), tag, string(s.digest(p, k)), content, int64(1), s.pushedAt(p, k).UnixMicro(), pushedBy})
 	}
 	for k := range s.each {
 		for i := range packs {
-			if !row(s.sequence(i, k), pack.VersionPushed, "", s.version(&packs[i], k)) {
+			if !row(s.sequence(i, k), pack.VersionPushed, "", &packs[i], k) {
 				return
 			}
 		}
@@ -133,27 +147,74 @@ func (s shape) changeRows(yield func([]any) bool) {
 	seq := int64(s.versions())
 	for i := 0; i < s.packs; i += 20 {
 		seq++
-		if !row(seq, pack.TagSet, "stable", s.version(&packs[i], s.each-1)) {
+		if !row(seq, pack.TagSet, "stable", &packs[i], s.each-1) {
 			return
 		}
 	}
 }
 
-// search are the rows of the search index: what the product's own code makes of each pack.
-func (s shape) search(dialect string, yield func(id int64, v *pack.Version, facets, head, body string) error) error {
-	g := newGenerator()
-	for i := range s.packs {
-		p := g.pack(i)
-		v := s.version(&p, s.each-1)
-		facets, head, body, err := sqlcat.SearchRow(sqlcat.Dialect{Name: dialect}, v, p.text)
-		if err == nil {
-			err = yield(int64(i+1), v, facets, head, body)
+// searchRow is a row of the search index.
+type searchRow struct {
+	id                 int64
+	v                  *pack.Version
+	facets, head, body string
+	err                error
+}
+
+// search are the rows of the search index: what the product's own code makes of each pack. That is the larger part of the work,
+// so it is done on all cores.
+func (s shape) search(dialect string, yield func(r *searchRow) error) error {
+	const block = 200
+	type piece struct {
+		start int
+		done  chan []searchRow
+	}
+	pieces, order := make(chan piece), make(chan piece, 2*runtime.NumCPU())
+	stop := make(chan struct{})
+	var workers sync.WaitGroup
+	for range runtime.NumCPU() {
+		workers.Go(func() {
+			g := newGenerator()
+			for p := range pieces {
+				rows := make([]searchRow, 0, block)
+				for i := p.start; i < min(p.start+block, s.packs); i++ {
+					one := g.pack(i)
+					r := searchRow{id: int64(i + 1), v: s.version(&one, s.each-1)}
+					r.facets, r.head, r.body, r.err = sqlcat.SearchRow(sqlcat.Dialect{Name: dialect}, r.v, g.readme(&one))
+					rows = append(rows, r)
+				}
+				p.done <- rows
+			}
+		})
+	}
+	go func() {
+		defer close(order)
+		defer close(pieces)
+		for i := 0; i < s.packs; i += block {
+			p := piece{i, make(chan []searchRow, 1)}
+			select {
+			case pieces <- p:
+				order <- p
+			case <-stop:
+				return
+			}
 		}
-		if err != nil {
-			return err
+	}()
+	var err error
+	for p := range order {
+		for _, r := range <-p.done {
+			if err == nil {
+				if err = r.err; err == nil {
+					err = yield(&r)
+				}
+				if err != nil {
+					close(stop)
+				}
+			}
 		}
 	}
-	return nil
+	workers.Wait()
+	return err
 }
 
 // grams are the rows of search_grams.

@@ -7,8 +7,6 @@ import (
 	"iter"
 
 	"github.com/jackc/pgx/v5"
-
-	"packregistry/internal/pack"
 )
 
 // fillPostgres fills the empty catalogue at a URL, which the server has made and left.
@@ -59,8 +57,8 @@ func (s shape) fillPostgres(ctx context.Context, url string) (err error) {
 func (s shape) staged() table {
 	return table{"staged", []string{"pack_id", "namespace", "name", "age", "facets", "head", "body"}, func(yield func([]any) bool) {
 		stop := errors.New("enough")
-		err := s.search("postgres", func(id int64, v *pack.Version, facets, head, body string) error {
-			if !yield([]any{id, v.Namespace, v.Name, -v.PushedAt.UnixMicro(), facets, head, body}) {
+		err := s.search("postgres", func(r *searchRow) error {
+			if !yield([]any{r.id, r.v.Namespace, r.v.Name, -r.v.PushedAt.UnixMicro(), r.facets, r.head, r.body}) {
 				return stop
 			}
 			return nil

@@ -6,11 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	_ "modernc.org/sqlite" // the driver
-
-	"packregistry/internal/pack"
 )
 
 // fillSQLite fills the empty catalogue in a data folder, which the server has made and left.
@@ -47,7 +46,7 @@ func (s shape) fillTables(ctx context.Context, tx *sql.Tx) error {
 	if _, err := tx.ExecContext(ctx, `INSERT INTO namespaces (name) VALUES ('default') ON CONFLICT DO NOTHING`); err != nil {
 		return err
 	}
-	for _, t := range append(s.tables(), s.grams(), s.searchTable("pack_search"), s.searchTable("search_terms")) {
+	for _, t := range slices.Concat(s.tables(), []table{s.grams()}, s.searchTables()) {
 		if err := insertRows(ctx, tx, t); err != nil {
 			return fmt.Errorf("%s: %w", t.name, err)
 		}
@@ -57,20 +56,15 @@ func (s shape) fillTables(ctx context.Context, tx *sql.Tx) error {
 	return err
 }
 
-// searchTable is one of the two tables of the search index in SQLite.
-func (s shape) searchTable(name string) table {
-	t := table{name: name, columns: []string{"rowid", "terms"}}
-	if name == "pack_search" {
-		t.columns = []string{"pack_id", "namespace", "name", "age", "facets"}
-	}
-	t.rows = func(yield func([]any) bool) {
+// searchTables are the two tables of the search index in SQLite, in the order they are to be filled: the first one
+// finds out what the second one needs.
+func (s shape) searchTables() []table {
+	var rows [][]any
+	terms := func(yield func([]any) bool) {
 		stop := errors.New("enough")
-		err := s.search("sqlite", func(id int64, v *pack.Version, facets, head, body string) error {
-			row := []any{id, head + " " + body}
-			if name == "pack_search" {
-				row = []any{id, v.Namespace, v.Name, -v.PushedAt.UnixMicro(), facets}
-			}
-			if !yield(row) {
+		err := s.search("sqlite", func(r *searchRow) error {
+			rows = append(rows, []any{r.id, r.v.Namespace, r.v.Name, -r.v.PushedAt.UnixMicro(), r.facets})
+			if !yield([]any{r.id, r.head + " " + r.body}) {
 				return stop
 			}
 			return nil
@@ -79,7 +73,16 @@ func (s shape) searchTable(name string) table {
 			panic(err) // facets are strings
 		}
 	}
-	return t
+	return []table{
+		{"search_terms", []string{"rowid", "terms"}, terms},
+		{"pack_search", []string{"pack_id", "namespace", "name", "age", "facets"}, func(yield func([]any) bool) {
+			for _, r := range rows {
+				if !yield(r) {
+					return
+				}
+			}
+		}},
+	}
 }
 
 func insertRows(ctx context.Context, tx *sql.Tx, t table) error {

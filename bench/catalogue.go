@@ -5,10 +5,11 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"time"
 
@@ -52,10 +53,14 @@ func shapes(quick bool) map[string]shape {
 
 // generatedPack is what the versions of a pack have in common.
 type generatedPack struct {
-	number                                 int
-	name, displayName, layer, addonType    string
-	cloudTypes                             []string
-	source, contributor, description, text string
+	number                              int
+	name, displayName, layer, addonType string
+	cloudTypes                          []string
+	source, contributor, description    string
+
+	annotations, deprecated map[string]string
+	// The same as JSON, and pack.json but for the version: a million versions are made of them.
+	cloudTypesText, annotationsText, deprecatedText, manifestHead, manifestTail string
 }
 
 // generator makes packs; it is not safe for concurrent use.
@@ -77,9 +82,9 @@ func newGenerator() *generator {
 	syllables := strings.Fields("ka lo mi ter ran dor vel un is ab cor den fi gra hul jen kir mos nep oth pra qui ros sta tul vor wex yan zed")
 	g.source.Seed(2026, 11)
 	seen := map[string]bool{}
-	for len(g.rare) < 4000 {
+	for len(g.rare) < 30_000 {
 		w := ""
-		for range 2 + g.random.IntN(2) {
+		for range 2 + g.random.IntN(3) {
 			w += syllables[g.random.IntN(len(syllables))]
 		}
 		if !seen[w] {
@@ -123,14 +128,26 @@ func (g *generator) pack(i int) generatedPack {
 	p.source = pick("community", "community", "community", "spectrocloud", "partner")
 	p.contributor = "team " + g.rare[g.random.IntN(200)]
 	p.description = g.sentence(8 + g.random.IntN(16))
-	p.text = "# " + p.displayName + "\n\nThis pack installs " + p.name + " on a Kubernetes cluster. " + g.sentence(40+g.random.IntN(160)) + "\n"
+	p.annotations = map[string]string{"source": p.source, "contributor": p.contributor, "description": p.description}
+	p.deprecated = maps.Clone(p.annotations)
+	p.deprecated["system_state"] = "deprecated"
+	p.cloudTypesText, p.annotationsText, p.deprecatedText = text(p.cloudTypes), text(p.annotations), text(p.deprecated)
+	p.manifestHead = `{"name":` + text(p.name) + `,"version":`
+	p.manifestTail = `,"displayName":` + text(p.displayName) + `,"layer":` + text(p.layer) + `,"addonType":` + text(p.addonType) + `,"cloudTypes":` + p.cloudTypesText +
+		`,"annotations":` + p.annotationsText + `,"kubeManifests":["manifests/app.yaml"]}`
 	return p
 }
 
-// packName gives different names below 100,000 and more, made of a product, sometimes a vendor, and a kind.
+// readme is the text of pack i.
+func (g *generator) readme(p *generatedPack) string {
+	g.source.Seed(uint64(p.number), 78)
+	return "# " + p.displayName + "\n\nThis pack installs " + p.name + " on a Kubernetes cluster. " + g.sentence(40+g.random.IntN(160)) + "\n"
+}
+
+// packName gives different names, made of a product, sometimes a vendor, and a kind. The words are rare ones, which few READMEs have.
 func packName(rare []string, i int) string {
 	kinds := []string{"operator", "controller", "agent", "csi", "", "exporter", "gateway", "proxy", "ui", "driver"}
-	kind, product, vendor := kinds[i%10], rare[i/10%1000], rare[1000+i/10_000]
+	kind, product, vendor := kinds[i%10], rare[20_000+i/10%1000], rare[21_000+i/10_000]
 	name := product
 	if i >= 10_000 {
 		name = vendor + "-" + product
@@ -150,41 +167,45 @@ func first() time.Time { return time.Date(2024, 3, 1, 8, 0, 0, 0, time.UTC) }
 // sequence is the number of the change by which version k of pack i came.
 func (s shape) sequence(i, k int) int64 { return int64(k)*int64(s.packs) + int64(i) + 1 }
 
-// version makes version k of a pack.
+// id is what digests of version k of a pack are made of.
+func (s shape) id(p *generatedPack, k int) string {
+	return s.name + " " + strconv.Itoa(p.number) + " " + strconv.Itoa(k)
+}
+
+// digest is that of the zip.
+func (s shape) digest(p *generatedPack, k int) pack.Digest { return digestOf("zip " + s.id(p, k)) }
+
+// pushedAt is when version k of a pack was pushed.
+func (s shape) pushedAt(p *generatedPack, k int) time.Time {
+	return first().Add(time.Duration(s.sequence(p.number, k)) * 17 * time.Second)
+}
+
+// isDeprecated says it of the oldest version of some packs.
+func (s shape) isDeprecated(p *generatedPack, k int) bool {
+	return p.number%20 == 3 && k == 0 && s.each > 1
+}
+
+// content gives content digest and size.
+func (s shape) content(p *generatedPack, k int) (string, int64) {
+	sum := sha256.Sum256([]byte("content " + s.id(p, k)))
+	return "h1:" + base64.StdEncoding.EncodeToString(sum[:]), size(sum[:8])
+}
+
+// version makes version k of a pack, as the search index wants it.
 func (s shape) version(p *generatedPack, k int) *pack.Version {
-	id := fmt.Sprintf("%s %d %d", s.name, p.number, k)
-	content := sha256.Sum256([]byte("content " + id))
 	v := &pack.Version{
 		Namespace: pack.DefaultNamespace, Name: p.name, Version: versionOf(p.number, k), DisplayName: p.displayName,
-		Layer: p.layer, AddonType: p.addonType, CloudTypes: p.cloudTypes,
-		Annotations: map[string]string{"source": p.source, "contributor": p.contributor, "description": p.description},
-		Digest:      digestOf("zip " + id), ContentDigest: "h1:" + base64.StdEncoding.EncodeToString(content[:]),
-		Size: size(content[:8]), MediaType: "application/zip", Revision: 1,
-		TarGzDigest: digestOf("targz " + id), PushedBy: "ci", Deprecated: p.number%20 == 3 && k == 0 && s.each > 1,
-		PushedAt: first().Add(time.Duration(s.sequence(p.number, k)) * 17 * time.Second),
+		Layer: p.layer, AddonType: p.addonType, CloudTypes: p.cloudTypes, Annotations: p.annotations,
+		Digest: s.digest(p, k), MediaType: "application/zip", Revision: 1, PushedBy: pushedBy, PushedAt: s.pushedAt(p, k), Deprecated: s.isDeprecated(p, k),
 	}
+	v.ContentDigest, v.Size = s.content(p, k)
 	if v.Deprecated {
-		v.Annotations = map[string]string{"source": p.source, "contributor": p.contributor, "description": p.description, "system_state": "deprecated"}
+		v.Annotations = p.deprecated
 	}
-	v.TarGzSize = v.Size + 300
-	v.Manifest = manifest(p, v.Version, v.Annotations)
 	return v
 }
 
-func manifest(p *generatedPack, version string, annotations map[string]string) json.RawMessage {
-	m := map[string]any{
-		"name": p.name, "version": version, "displayName": p.displayName, "layer": p.layer, "cloudTypes": p.cloudTypes,
-		"annotations": annotations, "kubeManifests": []string{"manifests/app.yaml"},
-	}
-	if p.addonType != "" {
-		m["addonType"] = p.addonType
-	}
-	text, err := json.Marshal(m)
-	if err != nil {
-		panic(err) // strings and maps of them
-	}
-	return text
-}
+const pushedBy = "ci"
 
 // size spreads sizes like those of real packs: most some 10 KB, some of megabytes.
 func size(random []byte) int64 {

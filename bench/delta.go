@@ -73,7 +73,7 @@ func (b *bench) deltaGroups() []group {
 			group{
 				row: 7, name: "postgres-" + name, title: fmt.Sprintf("deltas of %d changes on Postgres, %d versions, %d clients", want, s.versions(), deltaClients),
 				notes:   []string{"The raw query reads the same rows through pgx and does nothing with them."},
-				prepare: func(ctx context.Context) error { return b.productionCatalogue(ctx, name) },
+				prepare: func(ctx context.Context) error { return b.bothCatalogues(ctx, name) },
 				sides: []side{
 					b.onOurs("ours, Postgres", ours{catalogue: name, production: true, inPlace: large}, ask),
 					{"raw query", func(ctx context.Context, _ int) (map[string]sample, error) { return b.rawPostgres(ctx, s) }},

@@ -155,6 +155,9 @@ func (b *bench) open(profile string) error {
 	if err != nil {
 		return err
 	}
+	if _, err := b.htpasswd(0); err != nil {
+		return err
+	}
 	b.fileServer = filepath.Join(b.work, fileServerName)
 	if err := errors.Join(copyFile(self, b.fileServer), os.Chmod(b.fileServer, 0o755)); err != nil {
 		return err

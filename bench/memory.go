@@ -230,7 +230,7 @@ func (b *bench) idleGroup() group {
 	return group{
 		row: 9, name: "idle", rounds: 3, title: fmt.Sprintf("resident memory at rest, %d versions", b.shapes["100k"].versions()),
 		prepare: func(ctx context.Context) error {
-			return joined(b.embeddedCatalogue(ctx, "100k"), b.productionCatalogue(ctx, "100k"))
+			return b.bothCatalogues(ctx, "100k")
 		},
 		sides: []side{
 			b.onOurs("ours", ours{catalogue: "100k"}, idle),

@@ -27,6 +27,7 @@ type ours struct {
 	inPlace    bool   // work on the catalogue itself, for what only reads and is too large to copy
 	cost       int    // of bcrypt, 10 when 0
 	open       bool
+	plain      bool // never with profiles
 	big        bool // limits for archives of more than 1 GiB
 	sharing    *server
 	pin        string // CPU to run on, by taskset
@@ -116,7 +117,7 @@ func (b *bench) serve(ctx context.Context, dir string, o ours, settings []string
 		env = append(env, "REGISTRY_LIMITS_ARCHIVE=2GiB", "REGISTRY_LIMITS_UNPACKED=4GiB")
 	}
 	debug := ""
-	if b.profiling {
+	if b.profiling && !o.plain {
 		if debug, err = freeAddr(); err != nil {
 			return nil, err
 		}

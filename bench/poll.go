@@ -81,7 +81,7 @@ func (b *bench) pollGroups() []group {
 		{
 			row: 5, name: "poll", title: fmt.Sprintf("polls by wrk that nothing has changed for, %d versions, 8 connections", b.shapes["100k"].versions()),
 			prepare: func(ctx context.Context) error {
-				return joined(b.embeddedCatalogue(ctx, "100k"), b.productionCatalogue(ctx, "100k"))
+				return b.bothCatalogues(ctx, "100k")
 			},
 			sides: []side{
 				b.onOurs("ours", ours{catalogue: "100k"}, poll),

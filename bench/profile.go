@@ -36,10 +36,10 @@ func (b *bench) fetchProfile(s *server, what, kind string) error {
 	if err != nil {
 		return err
 	}
-	b.profilesLock.Lock()
+	b.lock.Lock()
 	b.profiles++
 	n := b.profiles
-	b.profilesLock.Unlock()
+	b.lock.Unlock()
 	return os.WriteFile(filepath.Join(b.profileDir, fmt.Sprintf("%s-%02d.%s.pprof", b.group, n, kind)), body, 0o644)
 }
 

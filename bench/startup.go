@@ -72,7 +72,7 @@ func (b *bench) startGroups() []group {
 		{
 			row: 10, name: "large", title: fmt.Sprintf("from exec to the first answer, %d versions", large.versions()),
 			prepare: func(ctx context.Context) error {
-				return joined(b.embeddedCatalogue(ctx, "100k"), b.productionCatalogue(ctx, "100k"))
+				return b.bothCatalogues(ctx, "100k")
 			},
 			sides: []side{
 				b.restarts("ours", ours{catalogue: "100k"}),

@@ -18,14 +18,19 @@ func (b *bench) template(name string) string { return filepath.Join(b.work, "cat
 
 // onlyOnce does something unless it was done before.
 func (b *bench) onlyOnce(what string, do func() error) error {
-	if b.made[what] {
+	b.lock.Lock()
+	done := b.made[what]
+	b.lock.Unlock()
+	if done {
 		return nil
 	}
 	begin := time.Now()
 	if err := do(); err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
+	b.lock.Lock()
 	b.made[what] = true
+	b.lock.Unlock()
 	b.say("  made %s in %.1f s", what, time.Since(begin).Seconds())
 	return nil
 }
@@ -68,12 +73,17 @@ func (b *bench) productionCatalogue(ctx context.Context, name string) error {
 	})
 }
 
+// bothCatalogues makes a catalogue in both databases, at once: nothing is measured meanwhile.
+func (b *bench) bothCatalogues(ctx context.Context, name string) error {
+	var other error
+	var done sync.WaitGroup
+	done.Go(func() { other = b.embeddedCatalogue(ctx, name) })
+	return errors.Join(b.productionCatalogue(ctx, name), func() error { done.Wait(); return other }())
+}
+
 // startAndStop lets the server make its schema.
 func (b *bench) startAndStop(ctx context.Context, dir string, env []string) error {
-	profiling := b.profiling
-	b.profiling = false
-	s, err := b.serve(ctx, dir, ours{}, env)
-	b.profiling = profiling
+	s, err := b.serve(ctx, dir, ours{plain: true}, env)
 	if err != nil {
 		return err
 	}

@@ -88,7 +88,7 @@ func (b *backend) openStore(ctx context.Context, cfg *config.Config) error {
 		}
 		b.store = store
 	default:
-		store, err := local.New(b.folder)
+		store, err := local.New(b.folder, time.Now)
 		if err != nil {
 			return fmt.Errorf("storage.filesystem.rootdirectory: %w", err)
 		}

@@ -45,7 +45,7 @@ func (p *program) backup(ctx context.Context, cfg *config.Config, b *backend, lo
 	if err := backup.Prepare(dir); err != nil {
 		return err
 	}
-	blobs, err := local.New(dir)
+	blobs, err := local.New(dir, time.Now)
 	if err != nil {
 		return err
 	}

@@ -48,12 +48,12 @@ func between(t *testing.T, registry string, alter func(body []byte) io.Reader) (
 // withPack starts a registry that has one pack, alpha 1.0.0.
 func withPack(t *testing.T) (address string) {
 	t.Helper()
-	dir, err := registry()
+	program, err := registry()
 	if err != nil {
 		t.Fatal(err)
 	}
 	address = testenv.FreeAddr(t)
-	server := exec.Command(filepath.Join(dir, "registry"), "serve")
+	server := exec.Command(program, "serve")
 	server.Env = append(os.Environ(), "REGISTRY_HTTP_ADDR="+address, "REGISTRY_ADMIN_PASSWORD="+adminPassword, "REGISTRY_AUTH_BCRYPTCOST=4",
 		"REGISTRY_HTTP_DRAINDELAY=0s", "REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY="+t.TempDir())
 	if err := server.Start(); err != nil {

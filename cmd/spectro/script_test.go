@@ -22,27 +22,15 @@ import (
 const adminPassword = "a-script-password"
 
 // registry builds the real server once for all scripts.
-var registry = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "spectro-scripts-")
-	if err != nil {
-		return "", err
-	}
-	cmd := exec.Command("go", "build", "-trimpath", "-o", filepath.Join(dir, "registry"), "packregistry/cmd/registry")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return dir, fmt.Errorf("build: %w\n%s", err, out)
-	}
-	return dir, nil
-})
+var registry = sync.OnceValues(testenv.BuildRegistry)
 
 // tests removes the server's program when the scripts have ended.
 type tests struct{ *testing.M }
 
 func (t tests) Run() int {
 	code := t.M.Run()
-	if dir, _ := registry(); dir != "" {
-		_ = os.RemoveAll(dir)
-	}
+	program, _ := registry()
+	testenv.RemoveProgram(program)
 	return code
 }
 
@@ -56,10 +44,11 @@ func TestMain(m *testing.M) {
 // In them $ADDR is where the command server starts the registry (127.0.0.1:PORT), $URL the same as http://$ADDR,
 // $PASSWORD what its account admin has, $PACKS a folder of real packs ("" where there is none).
 func TestScript(t *testing.T) {
-	dir, err := registry()
+	program, err := registry()
 	if err != nil {
 		t.Fatal(err)
 	}
+	dir := filepath.Dir(program)
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {

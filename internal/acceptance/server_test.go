@@ -7,12 +7,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -24,25 +22,12 @@ import (
 const password = "an-acceptance-password"
 
 // program builds the registry once for all tests.
-var program = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "registry-acceptance-")
-	if err != nil {
-		return "", err
-	}
-	bin := filepath.Join(dir, "registry")
-	cmd := exec.Command("go", "build", "-trimpath", "-o", bin, "packregistry/cmd/registry")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build: %w\n%s", err, out)
-	}
-	return bin, nil
-})
+var program = sync.OnceValues(testenv.BuildRegistry)
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if bin, err := program(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(bin))
-	}
+	bin, _ := program()
+	testenv.RemoveProgram(bin)
 	os.Exit(code)
 }
 

@@ -78,15 +78,18 @@ func accessTable() []access {
 	}
 }
 
-// accessKey is how rows are looked up. Chi's RoutePattern has no final slash.
-func accessKey(method, pattern string) string {
-	return method + " " + strings.TrimSuffix(pattern, "/")
+// accessKey is how rows are looked up.
+type accessKey struct{ method, pattern string }
+
+// keyOf makes the key. Chi's RoutePattern has no final slash.
+func keyOf(method, pattern string) accessKey {
+	return accessKey{method, strings.TrimSuffix(pattern, "/")}
 }
 
-func accessRules() map[string]access {
-	rules := map[string]access{}
+func accessRules() map[accessKey]access {
+	rules := map[accessKey]access{}
 	for _, row := range accessTable() {
-		rules[accessKey(row.method, row.pattern)] = row
+		rules[keyOf(row.method, row.pattern)] = row
 	}
 	return rules
 }
@@ -111,7 +114,7 @@ func (s *server) permit(r *http.Request, pattern string) error {
 	if method == http.MethodHead {
 		method = http.MethodGet
 	}
-	row, ok := s.rules[accessKey(method, pattern)]
+	row, ok := s.rules[keyOf(method, pattern)]
 	if !ok {
 		return pack.Wrap(pack.KindInternal, errNoRow, "the server does not know who may do this")
 	}

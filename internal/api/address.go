@@ -10,6 +10,9 @@ import (
 // believed only as far as trusted proxies wrote it: from its right end, up to the
 // first address that is no trusted proxy.
 func clientAddress(r *http.Request, trusted []netip.Prefix) string {
+	if host, _, ok := strings.Cut(r.RemoteAddr, ":"); ok && len(trusted) == 0 && isIPv4(host) {
+		return host // as it stands, which is most of the time
+	}
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return r.RemoteAddr // a unix socket, or a test
@@ -30,6 +33,11 @@ func clientAddress(r *http.Request, trusted []netip.Prefix) string {
 		}
 	}
 	return client.String()
+}
+
+func isIPv4(s string) bool {
+	a, err := netip.ParseAddr(s)
+	return err == nil && a.Is4()
 }
 
 // parseHop reads an address, with or without a port.

@@ -11,8 +11,11 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/go-chi/chi/v5"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"packregistry/internal/api/oci"
@@ -88,13 +91,20 @@ const (
 // server holds what the handlers share.
 type server struct {
 	cfg     Config
-	rules   map[string]access
-	uploads chan struct{} // one token for each upload in flight
-	checks  chan struct{} // the same for validations: readers may ask for them, and must leave room for uploads
-	metrics *metrics
-	spec    *document
-	stall   time.Duration // how long a client may pause
-	oci     *oci.Face     // nil: there is none
+	rules   map[accessKey]access
+	buffers *sync.Pool    // for copying answers
+	headers []fixedHeader // on every answer
+	router  chi.Router
+	// routeContexts are *chi.Context, used again.
+	routeContexts sync.Pool
+	answers       answers
+	lastTag       atomic.Pointer[headTag]
+	uploads       chan struct{} // one token for each upload in flight
+	checks        chan struct{} // the same for validations: readers may ask for them, and must leave room for uploads
+	metrics       *metrics
+	spec          *document
+	stall         time.Duration // how long a client may pause
+	oci           *oci.Face     // nil: there is none
 }
 
 // New makes the handler of all routes. Its error names the setting that is wrong.
@@ -110,7 +120,11 @@ func newServer(cfg Config) (*server, error) {
 	if err := complete(&cfg); err != nil {
 		return nil, err
 	}
-	s := &server{cfg: cfg, rules: accessRules(), uploads: make(chan struct{}, cfg.MaxUploads), checks: make(chan struct{}, max(1, cfg.MaxUploads/2)), stall: defaultStall}
+	s := &server{
+		cfg: cfg, rules: accessRules(), uploads: make(chan struct{}, cfg.MaxUploads), checks: make(chan struct{}, max(1, cfg.MaxUploads/2)), stall: defaultStall,
+		buffers: newBuffers(), headers: fixedHeaders(cfg.Headers),
+		routeContexts: sync.Pool{New: func() any { return chi.NewRouteContext() }},
+	}
 	if cfg.OCI != nil {
 		s.oci = &oci.Face{Core: cfg.OCI, Prefix: cfg.Prefix, Content: s.serveContent}
 	}
@@ -121,6 +135,8 @@ func newServer(cfg Config) (*server, error) {
 	if s.metrics, err = newMetrics(cfg); err != nil {
 		return nil, err
 	}
+	s.answers = newAnswers()
+	s.router = s.newRouter()
 	return s, nil
 }
 

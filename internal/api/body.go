@@ -47,8 +47,9 @@ type body struct {
 	fault   error // why it ended early, as an error with a kind
 }
 
-func newBody(w http.ResponseWriter, r *http.Request, stall time.Duration) *body {
-	return &body{r: r.Body, rc: http.NewResponseController(w), stall: stall, limit: smallBody, eof: r.ContentLength == 0}
+// start makes b the body of r.
+func (b *body) start(rc *http.ResponseController, r *http.Request, stall time.Duration) {
+	b.r, b.rc, b.stall, b.limit, b.eof = r.Body, rc, stall, smallBody, r.ContentLength == 0
 }
 
 // Read is io.Reader. Its errors are those to show.

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/go-chi/chi/v5"
+
 	"packregistry/internal/auth"
 )
 
@@ -26,6 +28,28 @@ type call struct {
 
 	transfer transfer
 	err      error // why the answer is a problem, for the log
+}
+
+// exchange is all that a request needs of its own, in one piece for there is one with every
+// request. As a context it is the request's, with the call and what chi notes of the
+// route: chi would else make both anew.
+type exchange struct {
+	context.Context
+	call   call
+	writer writer
+	body   body
+	route  *chi.Context
+}
+
+// Value is context.Context.
+func (x *exchange) Value(key any) any {
+	switch key {
+	case callKey{}:
+		return &x.call
+	case chi.RouteCtxKey:
+		return x.route
+	}
+	return x.Context.Value(key)
 }
 
 // transfer says which counter the bytes of a request go to.

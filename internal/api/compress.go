@@ -95,6 +95,14 @@ func (w *gzipWriter) Write(p []byte) (int, error) {
 	return w.ResponseWriter.Write(p)
 }
 
+// ReadFrom is io.ReaderFrom: what is not compressed may go the short way.
+func (w *gzipWriter) ReadFrom(src io.Reader) (int64, error) {
+	if to, ok := w.ResponseWriter.(io.ReaderFrom); ok && w.decided && w.zip == nil {
+		return to.ReadFrom(src)
+	}
+	return io.Copy(struct{ io.Writer }{w}, src)
+}
+
 // FlushError is what http.ResponseController calls.
 func (w *gzipWriter) FlushError() error {
 	if w.status == 0 {
@@ -119,6 +127,9 @@ func (w *gzipWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func (w *gzipWriter) compressible() bool {
 	h := w.Header()
+	if !strings.HasPrefix(h.Get("Content-Type"), "application/") {
+		return false
+	}
 	kind, _, err := mime.ParseMediaType(h.Get("Content-Type"))
 	if err != nil || h.Get("Content-Encoding") != "" {
 		return false

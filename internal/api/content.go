@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -32,7 +33,10 @@ func (s *server) resolve(r *http.Request) (v *pack.Version, ref string, err erro
 }
 
 func (s *server) getArchive(w http.ResponseWriter, r *http.Request) error {
-	format := pack.Format(r.URL.Query().Get("format"))
+	var format pack.Format
+	if r.URL.RawQuery != "" {
+		format = pack.Format(r.URL.Query().Get("format"))
+	}
 	switch format {
 	case "", pack.FormatZip, pack.FormatTarGz:
 	default:
@@ -105,6 +109,9 @@ func (s *server) serveContent(w http.ResponseWriter, r *http.Request, content *r
 		h.Set("Repr-Digest", "sha-256=:"+base64.StdEncoding.EncodeToString(sum)+":")
 	}
 	h.Set("Cache-Control", cacheControl(immutable, s.cfg.Anonymous == AnonymousPull))
+	if isPlain(r) {
+		return s.sendWhole(w, r, content)
+	}
 	ranges := r.Header.Get("Range")
 	if wanted := understood(ranges, content.Size); wanted != ranges {
 		ranges = wanted
@@ -136,6 +143,80 @@ func (s *server) serveContent(w http.ResponseWriter, r *http.Request, content *r
 	}
 	late.send()
 	return nil
+}
+
+// isPlain reports whether a request is for the whole, without a condition.
+func isPlain(r *http.Request) bool {
+	if r.Method != http.MethodGet {
+		return false
+	}
+	for _, name := range []string{"Range", "If-Match", "If-None-Match", "If-Range", "If-Modified-Since", "If-Unmodified-Since"} {
+		if _, asked := r.Header[name]; asked {
+			return false
+		}
+	}
+	return true
+}
+
+// sendWhole sends content from beginning to end. Its error means that nothing was sent.
+func (s *server) sendWhole(w http.ResponseWriter, r *http.Request, content *registry.Content) error {
+	stream, err := content.Open(r.Context(), 0, -1)
+	if err != nil {
+		return err
+	}
+	defer stream.Close()
+	h := w.Header()
+	h["Accept-Ranges"] = []string{"bytes"}
+	h["Content-Length"] = []string{strconv.FormatInt(content.Size, 10)}
+	var sent int64
+	if file, ok := stream.(registry.Settled); ok {
+		w.WriteHeader(http.StatusOK)
+		sent, err = file.WriteTo(w)
+	} else {
+		sent, err = s.sendVerified(w, stream, content.Size)
+	}
+	switch {
+	case err == nil && sent == content.Size:
+		return nil
+	case err == nil:
+		err = pack.Wrap(pack.KindCorrupt, io.ErrUnexpectedEOF, "the stored bytes are not as many as they should be")
+	}
+	if c := callOf(r.Context()); c.answered() {
+		c.err = err
+		panic(http.ErrAbortHandler) // the answer is short, and must be seen to be
+	}
+	return err
+}
+
+// sendVerified copies a stream whose end is its verdict: the last bytes go out once it
+// is there. The header goes out with the first bytes, so that a stream that
+// breaks before becomes a proper problem.
+func (s *server) sendVerified(w http.ResponseWriter, stream io.Reader, size int64) (sent int64, err error) {
+	b := s.buffers.Get().(*[writeChunk]byte)
+	defer s.buffers.Put(b)
+	held := 0
+	for {
+		n, err := stream.Read(b[held:])
+		held += n
+		switch {
+		case errors.Is(err, io.EOF) && sent+int64(held) < size:
+			return sent, pack.Wrap(pack.KindCorrupt, io.ErrUnexpectedEOF, "the stored bytes end too early")
+		case errors.Is(err, io.EOF):
+			n, err := w.Write(b[:held])
+			return sent + int64(n), err
+		case err != nil:
+			return sent, err
+		case sent+int64(held) > size:
+			return sent, pack.Errorf(pack.KindCorrupt, "", "the stored bytes are more than they should be")
+		}
+		if held == len(b) { // the last byte waits for what comes after it
+			n, err := w.Write(b[:held-1])
+			if sent += int64(n); err != nil {
+				return sent, err
+			}
+			b[0], held = b[held-1], 1
+		}
+	}
 }
 
 // understood is a Range header as net/http should see it. A unit that is not known is to be ignored (RFC

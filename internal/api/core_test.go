@@ -42,7 +42,7 @@ func newHouse(t testing.TB, change func(*Config)) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	store, err := local.New(filepath.Join(dir, "blobs"))
+	store, err := local.New(filepath.Join(dir, "blobs"), time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"math"
 	"net/http"
 	"strconv"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -26,6 +29,44 @@ type metrics struct {
 	bytesIn  prometheus.Counter
 	bytesOut prometheus.Counter
 	promHTTP http.Handler
+
+	// known are the series that were in use already: looking one up by its labels costs
+	// more than all else here.
+	known atomic.Pointer[map[seriesKey]series]
+	mu    sync.Mutex // of who adds to known
+}
+
+// seriesKey and series are one route, method and class of status.
+type seriesKey struct {
+	route, method string
+	class         int
+}
+
+type series struct {
+	requests prometheus.Counter
+	duration prometheus.Observer // nil: not measured
+}
+
+// of finds the series of a key, which are as few as its values are bounded.
+func (m *metrics) of(key seriesKey) series {
+	known := m.known.Load()
+	if known != nil {
+		if s, ok := (*known)[key]; ok {
+			return s
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := series{requests: m.requests.WithLabelValues(key.route, key.method, strconv.Itoa(key.class)+"xx")}
+	if key.route != "/api/v1/sync/events" { // lasts as long as the reader stays
+		s.duration = m.duration.WithLabelValues(key.route, key.method)
+	}
+	next := map[seriesKey]series{key: s}
+	if known = m.known.Load(); known != nil {
+		maps.Copy(next, *known)
+	}
+	m.known.Store(&next)
+	return s
 }
 
 func newMetrics(cfg Config) (*metrics, error) {
@@ -117,9 +158,10 @@ func (m *metrics) observe(method string, c *call, w *writer, took time.Duration)
 	default:
 		method = "other"
 	}
-	m.requests.WithLabelValues(route, method, strconv.Itoa(w.code()/100)+"xx").Inc()
-	if c.route != "/api/v1/sync/events" { // lasts as long as the reader stays
-		m.duration.WithLabelValues(route, method).Observe(took.Seconds())
+	s := m.of(seriesKey{route, method, w.code() / 100})
+	s.requests.Inc()
+	if s.duration != nil {
+		s.duration.Observe(took.Seconds())
 	}
 	switch c.transfer {
 	case upload:

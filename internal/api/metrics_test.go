@@ -78,7 +78,7 @@ func TestLogHandler(t *testing.T) {
 	var log bytes.Buffer
 	logger := slog.New(LogHandler(slog.NewJSONHandler(&log, nil))).With("room", "core")
 	s := bare(t, func(c *Config) { c.Log = logger })
-	s.observe(s.prefixed(s.router())).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/health", nil))
+	s.observe(s.prefixed(s.router)).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/health", nil))
 	ctx := context.WithValue(context.Background(), callKey{}, &call{id: "abc"})
 	logger.InfoContext(ctx, "audit")
 	logger.Info("outside")

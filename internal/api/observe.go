@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/go-chi/chi/v5"
 )
 
 // observe is the outermost layer: it gives the request its id, its deadlines and
@@ -16,20 +18,24 @@ import (
 func (s *server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := s.cfg.Now()
-		rec := newWriter(w, s.stall)
-		c := &call{id: requestID(r), address: clientAddress(r, s.cfg.TrustedProxies)}
-		ctx := context.WithValue(r.Context(), callKey{}, c)
-		inner := r.WithContext(ctx)
-		c.body = newBody(rec, r, s.stall)
-		inner.Body = c.body
-		c.request, c.writer = inner, rec
-		rec.settle = func() { c.body.settle(rec, inner) }
+		x := &exchange{Context: r.Context(), route: s.routeContexts.Get().(*chi.Context)}
+		c, rec := &x.call, &x.writer
+		rc := http.NewResponseController(w)
+		rec.start(w, rc, s.stall, s.buffers)
+		x.body.start(rc, r, s.stall)
+		c.id, c.address = requestID(r), clientAddress(r, s.cfg.TrustedProxies)
+		x.route.Reset()
+		x.route.Routes = s.router
+		inner := r.WithContext(x)
+		inner.Body = &x.body
+		c.request, c.writer, c.body = inner, rec, &x.body
+		rec.settle = c
 
 		header := rec.Header()
-		for name, values := range s.cfg.Headers {
-			header[http.CanonicalHeaderKey(name)] = slices.Clone(values)
+		for _, h := range s.headers {
+			header[h.name] = h.values
 		}
-		header.Set("X-Request-Id", c.id)
+		header["X-Request-Id"] = []string{c.id}
 
 		s.metrics.inFlight.Inc()
 		defer s.metrics.inFlight.Dec()
@@ -38,7 +44,8 @@ func (s *server) observe(next http.Handler) http.Handler {
 			c.body.finish()
 			took := s.cfg.Now().Sub(start)
 			s.metrics.observe(r.Method, c, rec, took)
-			s.logRequest(ctx, r, c, rec, took)
+			s.logRequest(x, r, c, rec, took)
+			s.routeContexts.Put(x.route)
 			if abort {
 				// The only way to tell the client that what it got is not all.
 				panic(http.ErrAbortHandler)
@@ -46,6 +53,21 @@ func (s *server) observe(next http.Handler) http.Handler {
 		}()
 		next.ServeHTTP(rec, inner)
 	})
+}
+
+// fixedHeader is a configured header, its name as net/http writes it. Answers share
+// the values: there is no room behind them, so that adding one copies them.
+type fixedHeader struct {
+	name   string
+	values []string
+}
+
+func fixedHeaders(configured http.Header) []fixedHeader {
+	var list []fixedHeader
+	for name, values := range configured {
+		list = append(list, fixedHeader{http.CanonicalHeaderKey(name), slices.Clip(slices.Clone(values))})
+	}
+	return list
 }
 
 // recovered answers a panic with a 500, and reports whether the connection must

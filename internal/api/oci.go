@@ -67,7 +67,7 @@ func (s *server) serveOCI(w http.ResponseWriter, r *http.Request) error {
 // mayReadBlobs holds the source of a mount against the row for reading a blob: roles reach over the whole server.
 func (s *server) mayReadBlobs(r *http.Request) error {
 	for _, route := range oci.Routes() {
-		if route.Op == oci.BlobGet && callOf(r.Context()).role < s.rules[accessKey(route.Method, route.Pattern)].role {
+		if route.Op == oci.BlobGet && callOf(r.Context()).role < s.rules[keyOf(route.Method, route.Pattern)].role {
 			return pack.Errorf(pack.KindForbidden, "role_too_low", "the account may not read the repository to mount from")
 		}
 	}

@@ -80,7 +80,7 @@ func checkSecurity(t *testing.T, s *server, method, path string, op operation) {
 	if method == "head" {
 		method = "get"
 	}
-	row, ok := s.rules[accessKey(strings.ToUpper(method), strings.Replace(path, "{path}", "*", 1))]
+	row, ok := s.rules[keyOf(strings.ToUpper(method), strings.Replace(path, "{path}", "*", 1))]
 	if !ok {
 		t.Errorf("%s %s: no row", method, path)
 	}

@@ -48,7 +48,12 @@ func badBody(err error) error {
 }
 
 // namespaceOf is the namespace a request asks for. The core checks its form.
-func namespaceOf(r *http.Request) string { return orDefault(r.URL.Query().Get("namespace")) }
+func namespaceOf(r *http.Request) string {
+	if r.URL.RawQuery == "" {
+		return pack.DefaultNamespace
+	}
+	return orDefault(r.URL.Query().Get("namespace"))
+}
 
 func orDefault(namespace string) string {
 	if namespace == "" {

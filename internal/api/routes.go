@@ -16,11 +16,11 @@ import (
 
 // handler wraps the router in what every request passes.
 func (s *server) handler() http.Handler {
-	return s.observe(s.prefixed(s.compressed(s.withOCI(s.router()))))
+	return s.observe(s.prefixed(s.compressed(s.withOCI(s.router))))
 }
 
-// router has all routes, without the prefix.
-func (s *server) router() chi.Router {
+// newRouter has all routes, without the prefix.
+func (s *server) newRouter() chi.Router {
 	r := chi.NewRouter()
 	r.Use(middleware.GetHead)
 	old := s.legacyFace()
@@ -28,7 +28,7 @@ func (s *server) router() chi.Router {
 	r.MethodNotAllowed(s.capturing(old, methodNotAllowed))
 	r.Group(func(r chi.Router) {
 		// In a group middleware runs after routing, so the route's pattern is known.
-		r.Use(s.authorise, s.checkQuery)
+		r.Use(s.authorise, s.checkQuery, s.kept)
 		s.routes(r)
 		s.legacyRoutes(r, old)
 	})
@@ -110,6 +110,10 @@ func methodNotAllowed(w http.ResponseWriter, r *http.Request) error {
 // checkQuery refuses a query that net/url would quietly drop a part of.
 func (s *server) checkQuery(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.RawQuery == "" {
+			next.ServeHTTP(w, r)
+			return
+		}
 		if _, err := url.ParseQuery(r.URL.RawQuery); err != nil {
 			s.fail(w, r, pack.Errorf(pack.KindInvalid, "query_invalid", "the query string is not well-formed; percent-encode special characters"))
 			return

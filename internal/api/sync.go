@@ -16,7 +16,7 @@ import (
 // look at the head.
 func (s *server) getCatalog(w http.ResponseWriter, r *http.Request) error {
 	namespace := namespaceOf(r)
-	if namespace != pack.AllNamespaces {
+	if namespace != pack.AllNamespaces && namespace != pack.DefaultNamespace {
 		if err := pack.ValidateNamespace(namespace); err != nil {
 			return err
 		}
@@ -31,11 +31,11 @@ func (s *server) getCatalog(w http.ResponseWriter, r *http.Request) error {
 	}
 	// The head is read before the snapshot, so the tag may be older than the content,
 	// never newer: at worst a reader fetches once more than it needs.
-	etag := catalogTag(head, namespace)
+	tag := s.catalogTag(head, namespace)
 	h := w.Header()
-	h.Set("ETag", etag)
+	h["Etag"] = tag.values
 	h.Set("Cache-Control", "no-cache")
-	if none := r.Header.Get("If-None-Match"); none != "" && matchesWeak(none, etag) {
+	if none := r.Header.Get("If-None-Match"); none != "" && matchesWeak(none, tag.values[0]) {
 		c.read(head)
 		w.WriteHeader(http.StatusNotModified)
 		return nil
@@ -64,6 +64,22 @@ func (s *server) getCatalog(w http.ResponseWriter, r *http.Request) error {
 	// Lines are out already: only a broken connection says that they are not all.
 	call.err = err
 	panic(http.ErrAbortHandler)
+}
+
+// headTag is the ETag of a namespace's catalogue at a head.
+type headTag struct {
+	head, namespace string
+	values          []string // as a header has it
+}
+
+// catalogTag is catalogTag, remembered from the last time.
+func (s *server) catalogTag(head, namespace string) *headTag {
+	last := s.lastTag.Load()
+	if last == nil || last.head != head || last.namespace != namespace {
+		last = &headTag{head, namespace, []string{catalogTag(head, namespace)}}
+		s.lastTag.Store(last)
+	}
+	return last
 }
 
 // catalogTag is weak: the lines may be gzipped. It is made of the feed's head, which

@@ -1,33 +1,44 @@
 package api
 
 import (
+	"errors"
+	"io"
 	"net/http"
+	"os"
+	"sync"
 	"time"
 )
 
-// writeChunk is the most that goes out under one deadline: with stall it makes
-// the slowest reader served about 1 KiB a second.
-const writeChunk = 64 << 10
+const (
+	// writeChunk is the most that goes out under one deadline: with stall it makes
+	// the slowest reader served about 1 KiB a second.
+	writeChunk = 64 << 10
+	// sendChunk is the most that the kernel is asked to send of a file at once. When a
+	// deadline passes meanwhile, what counts is whether a writeChunk went out.
+	sendChunk = 1 << 20
+)
 
 // writer remembers what was answered and moves the write deadline on with each chunk,
 // so that a slow big download finishes and a client that stops reading does not hold
 // a connection for ever.
 type writer struct {
 	http.ResponseWriter
-	rc      *http.ResponseController
-	stall   time.Duration
-	settle  func() // called once, before the header goes out
-	status  int    // 0 until the header is out
-	bytes   int64
-	aborted bool
+	rc       *http.ResponseController
+	buffers  *sync.Pool // of *[writeChunk]byte, for what must pass through this process
+	stall    time.Duration
+	extended time.Time // when the deadline was last moved
+	settle   *call     // whose body is settled before the header goes out; nil: no more
+	status   int       // 0 until the header is out
+	bytes    int64
+	aborted  bool
 }
 
-func newWriter(w http.ResponseWriter, stall time.Duration) *writer {
-	rec := &writer{ResponseWriter: w, rc: http.NewResponseController(w), stall: stall}
+// start makes w ready for an answer that begins now.
+func (w *writer) start(to http.ResponseWriter, rc *http.ResponseController, stall time.Duration, buffers *sync.Pool) {
+	w.ResponseWriter, w.rc, w.stall, w.buffers = to, rc, stall, buffers
 	// The last request on this connection may have left a deadline that is over, and
 	// net/http itself writes 100 Continue.
-	rec.extend()
-	return rec
+	w.extend()
 }
 
 // WriteHeader is http.ResponseWriter.
@@ -35,8 +46,19 @@ func (w *writer) WriteHeader(status int) {
 	if status >= 200 {
 		w.begin(status)
 	}
+	if status == http.StatusNotModified {
+		withoutPage(w.Header())
+	}
 	w.extend()
 	w.ResponseWriter.WriteHeader(status)
+}
+
+// withoutPage takes away what only concerns a page that is shown. A 304 has none, and the
+// one that the client kept has its own (RFC 9110 15.4.5): so a poll stays small.
+func withoutPage(h http.Header) {
+	for _, name := range []string{"Content-Security-Policy", "Referrer-Policy", "X-Frame-Options", "X-Xss-Protection"} {
+		delete(h, name)
+	}
 }
 
 // Write is io.Writer.
@@ -55,6 +77,43 @@ func (w *writer) Write(p []byte) (int, error) {
 	}
 }
 
+// ReadFrom is io.ReaderFrom. A file, as io.Copy of the start of one gives it, goes out
+// without passing through this process, where the connection can do that.
+func (w *writer) ReadFrom(src io.Reader) (int64, error) {
+	limited, ok := src.(*io.LimitedReader)
+	if ok {
+		_, ok = limited.R.(*os.File)
+	}
+	kernel, can := w.ResponseWriter.(io.ReaderFrom)
+	if !ok || !can {
+		b := w.buffers.Get().(*[writeChunk]byte)
+		defer w.buffers.Put(b)
+		return io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{src}, b[:])
+	}
+	// The header goes first: else net/http reads the beginning of the file to look at it.
+	if err := w.FlushError(); err != nil {
+		return 0, err
+	}
+	var sent int64
+	for limited.N > 0 {
+		w.extend()
+		n, err := kernel.ReadFrom(&io.LimitedReader{R: limited.R, N: min(limited.N, sendChunk)})
+		sent += n
+		limited.N -= n
+		w.bytes += n
+		if errors.Is(err, os.ErrDeadlineExceeded) && n >= writeChunk {
+			continue // slow, but not too slow
+		}
+		if err != nil || n == 0 {
+			return sent, err
+		}
+	}
+	return sent, nil
+}
+
+// newBuffers makes the pool of a writer's buffers.
+func newBuffers() *sync.Pool { return &sync.Pool{New: func() any { return new([writeChunk]byte) }} }
+
 // FlushError is what http.ResponseController calls.
 func (w *writer) FlushError() error {
 	w.begin(http.StatusOK)
@@ -68,16 +127,24 @@ func (w *writer) begin(status int) {
 		return
 	}
 	w.status = status
-	if w.settle != nil {
-		w.settle()
+	if c := w.settle; c != nil {
+		c.body.settle(w, c.request)
 	}
 }
 
 // Unwrap lets http.ResponseController find the connection.
 func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// extend grants the next stall, where the connection has deadlines at all.
-func (w *writer) extend() { _ = w.rc.SetWriteDeadline(time.Now().Add(w.stall)) }
+// extend grants the next stall, where the connection has deadlines at all. Moving the
+// deadline by less than an eighth of a stall is not worth what it costs.
+func (w *writer) extend() {
+	now := time.Now()
+	if now.Sub(w.extended) < w.stall/8 {
+		return
+	}
+	w.extended = now
+	_ = w.rc.SetWriteDeadline(now.Add(w.stall))
+}
 
 // code is the status a client saw: a handler that wrote nothing means 200.
 func (w *writer) code() int {

@@ -40,7 +40,7 @@ type env struct {
 func embedded(t *testing.T) *env {
 	t.Helper()
 	root := t.TempDir()
-	store, err := local.New(root)
+	store, err := local.New(root, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +146,7 @@ func (f *folder) try(r backup.Registry) (*backup.Report, error) {
 	if err := backup.Prepare(f.root); err != nil {
 		return nil, err
 	}
-	blobs, err := local.New(f.root)
+	blobs, err := local.New(f.root, time.Now)
 	if err != nil {
 		return nil, err
 	}

@@ -26,25 +26,12 @@ import (
 const password = "a-client-password"
 
 // program builds the real registry once for all tests that want it.
-var program = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "client-test-")
-	if err != nil {
-		return "", err
-	}
-	bin := filepath.Join(dir, "registry")
-	cmd := exec.Command("go", "build", "-trimpath", "-o", bin, "packregistry/cmd/registry")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return bin, fmt.Errorf("build: %w\n%s", err, out)
-	}
-	return bin, nil
-})
+var program = sync.OnceValues(testenv.BuildRegistry)
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if bin, _ := program(); bin != "" {
-		_ = os.RemoveAll(filepath.Dir(bin))
-	}
+	bin, _ := program()
+	testenv.RemoveProgram(bin)
 	os.Exit(code)
 }
 

@@ -65,9 +65,9 @@ func keys() []key {
 
 		{path: "http.addr", doc: "address to listen on, `:port` or `host:port`", target: func(c *Config) any { return &c.HTTP.Addr }},
 		{path: "http.prefix", doc: "path all routes live under, such as `/packs`", target: func(c *Config) any { return &c.HTTP.Prefix }},
-		{path: "http.headers", doc: "headers on every answer, each a list of values; they replace the default of the same name, an empty list removes it; one by `REGISTRY_HTTP_HEADERS_<NAME>`", target: func(c *Config) any { return &c.HTTP.Headers }},
+		{path: "http.headers", doc: "headers on every answer (a 304 goes without those that concern a shown page), each a list of values; they replace the default of the same name, an empty list removes it; one by `REGISTRY_HTTP_HEADERS_<NAME>`", target: func(c *Config) any { return &c.HTTP.Headers }},
 		{path: "http.trustedproxies", doc: "addresses or CIDR ranges of proxies whose `X-Forwarded-For` is believed", target: func(c *Config) any { return &c.proxies }},
-		{path: "http.maxuploads", doc: "uploads in flight beyond which 429 is answered", target: func(c *Config) any { return &c.HTTP.MaxUploads }},
+		{path: "http.maxuploads", doc: "uploads in flight beyond which 429 is answered; checks without an upload take at most half of them", target: func(c *Config) any { return &c.HTTP.MaxUploads }},
 		{path: "http.draindelay", doc: "how long readiness is off before the listener closes at a shutdown", target: func(c *Config) any { return (*Duration)(&c.HTTP.DrainDelay) }},
 		{path: "http.draintimeout", doc: "how long requests in flight may take to end at a shutdown", target: func(c *Config) any { return (*Duration)(&c.HTTP.DrainTimeout) }},
 		{path: "http.debug.addr", doc: "address of a listener of its own for profiles (`/debug/pprof/`) and variables (`/debug/vars`), for admins only; empty is none", target: func(c *Config) any { return &c.HTTP.Debug.Addr }},

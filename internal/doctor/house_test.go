@@ -47,7 +47,7 @@ func newFace(t *testing.T, change func(*api.Config)) http.Handler {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { catalogue.Close() })
-	store, err := local.New(filepath.Join(dir, "blobs"))
+	store, err := local.New(filepath.Join(dir, "blobs"), time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}

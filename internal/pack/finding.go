@@ -11,6 +11,17 @@ const (
 	SeverityInfo    Severity = "info"
 )
 
+// The rules of an upload that are not about the archive alone: the request, or the OCI manifest, must say what the pack says.
+// Those of the archive and its content are in the packages archive and check.
+const (
+	RuleNameMismatch    = "name-mismatch"
+	RuleVersionMismatch = "version-mismatch"
+	RuleManifestType    = "manifest-type"
+	RuleManifestLayers  = "manifest-layers"
+	RuleManifestSize    = "manifest-size"
+	RuleLayer           = "layer-not-tar-gz"
+)
+
 // Finding is one thing a check found in a pack.
 type Finding struct {
 	// Rule is the stable id of the rule, such as "archive-path-traversal".

@@ -36,12 +36,8 @@ type registry struct {
 func startRegistry(t *testing.T) *registry {
 	t.Helper()
 	dir := t.TempDir()
-	bin := filepath.Join(dir, "registry")
-	build := exec.Command("go", "build", "-trimpath", "-o", bin, "packregistry/cmd/registry")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
+	bin := must(testenv.BuildRegistry())(t)
+	t.Cleanup(func() { testenv.RemoveProgram(bin) })
 	made := must(certs.Make(certs.Options{Dir: filepath.Join(dir, "tls"), Names: []string{"127.0.0.1"}, Now: time.Now}))(t)
 	chain := must(os.ReadFile(made.Path(certs.PaletteFile)))(t)
 	pool := x509.NewCertPool()

@@ -3,6 +3,7 @@ package registry_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"packregistry/internal/db"
 	"packregistry/internal/db/postgres"
@@ -16,7 +17,7 @@ import (
 
 func openLocal(t testing.TB, dir string) storage.Store {
 	t.Helper()
-	s, err := local.New(dir)
+	s, err := local.New(dir, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,14 +10,12 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"runtime"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"packregistry/internal/db"
 	"packregistry/internal/pack"
 	"packregistry/internal/pack/packtest"
+	"packregistry/internal/testenv"
 )
 
 // noise gives incompressible bytes.
@@ -67,33 +65,6 @@ func bigTarGz(w io.Writer) error {
 	return errors.Join(err, tw.Close(), gz.Close())
 }
 
-// peakHeap runs work and tells how far the live heap rose above its start.
-func peakHeap(work func()) uint64 {
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	start := m.HeapAlloc
-	var peak atomic.Uint64
-	stop, done := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(done)
-		var m runtime.MemStats
-		for {
-			runtime.ReadMemStats(&m)
-			peak.Store(max(peak.Load(), m.HeapAlloc))
-			select {
-			case <-stop:
-				return
-			case <-time.After(5 * time.Millisecond):
-			}
-		}
-	}()
-	work()
-	close(stop)
-	<-done
-	return max(peak.Load(), start) - start
-}
-
 // TestMemoryDoesNotGrowWithTheArchive: far less than an archive is held at any
 // time, in and out, both forms.
 func TestMemoryDoesNotGrowWithTheArchive(t *testing.T) {
@@ -111,7 +82,7 @@ func TestMemoryDoesNotGrowWithTheArchive(t *testing.T) {
 			if _, err := f.Seek(0, io.SeekStart); err != nil {
 				t.Fatal(err)
 			}
-			rise := peakHeap(func() {
+			rise := testenv.PeakHeap(func() {
 				u := upload(nil)
 				u.Body = f
 				v := e.publish(u, db.Created)

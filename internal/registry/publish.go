@@ -167,10 +167,10 @@ func coordinates(u Upload, m pack.Metadata) []pack.Finding {
 		})
 	}
 	if u.Name != "" && m.Name != "" && u.Name != m.Name {
-		add("name-mismatch", "/name", "name", u.Name, m.Name)
+		add(pack.RuleNameMismatch, "/name", "name", u.Name, m.Name)
 	}
 	if u.Version != "" && m.Version != "" && u.Version != m.Version {
-		add("version-mismatch", "/version", "version", u.Version, m.Version)
+		add(pack.RuleVersionMismatch, "/version", "version", u.Version, m.Version)
 	}
 	return fs
 }

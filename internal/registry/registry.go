@@ -52,11 +52,14 @@ const DefaultLeaseTTL = 30 * time.Minute
 
 // Registry is the product without a face. Safe for concurrent use.
 type Registry struct {
-	cfg    Config
-	heads  headCache
-	bell   bell
-	probes [probeCount]probe
-	counts counters
+	cfg   Config
+	heads headCache
+	// versions is what references mean, as far as it was asked for.
+	versions versions
+	bell     bell
+	probes   [probeCount]probe
+	counts   counters
+	looks    joined
 	// streams bounds Catalogue.
 	streams streams
 	chores  chores
@@ -72,7 +75,7 @@ func New(cfg Config) *Registry {
 	if cfg.LeaseTTL == 0 {
 		cfg.LeaseTTL = DefaultLeaseTTL
 	}
-	return &Registry{cfg: cfg, streams: make(streams, MaxStreams)}
+	return &Registry{cfg: cfg, streams: make(streams, MaxStreams), looks: joined{turns: make(chan struct{}, headReads)}}
 }
 
 // Upload is a request to publish.
@@ -103,9 +106,14 @@ type Content struct {
 	// MediaType is set for archives; a face decides it for files.
 	MediaType string
 	// Open gives length bytes from offset (length < 0: to the end). For a file that
-	// is compressed in the archive an offset costs inflating what is before it.
+	// is compressed in the archive an offset costs inflating what is before it. The end of
+	// a stream over the whole is where bytes that do not hold are told, unless it is Settled.
 	Open func(ctx context.Context, offset, length int64) (io.ReadCloser, error)
 }
+
+// Settled is a stream (Content.Open) that has nothing to tell at its end, and that io.Copy
+// may hand to the kernel.
+type Settled interface{ storage.Settled }
 
 // Validation is the answer to Validate.
 type Validation struct {

@@ -9,16 +9,16 @@ import (
 
 // Resolve finds the version that a reference means: a version, a tag, latest or
 // a digest. KindInvalid for what cannot be one, KindNotFound (pack_not_found,
-// version_not_found) for what is not there.
+// version_not_found) for what is not there. The answer is never older than the
+// question, also when another process has changed the catalogue. The document's lists
+// and its manifest are shared with other callers: they must not be changed.
 func (r *Registry) Resolve(ctx context.Context, namespace, name, ref string) (*pack.Version, error) {
-	if err := checkPack(namespace, name); err != nil {
-		return nil, err
-	}
-	parsed, err := pack.ParseReference(ref)
+	v, err := r.resolve(ctx, namespace, name, ref)
 	if err != nil {
 		return nil, err
 	}
-	return r.cfg.DB.Resolve(ctx, namespace, name, parsed)
+	own := *v
+	return &own, nil
 }
 
 // Pack gives a pack with its versions, newest first, and its tags.

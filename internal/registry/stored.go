@@ -57,7 +57,7 @@ func (r *Registry) publishStored(ctx context.Context, s Stored) (*Published, err
 	defer spool.Close()
 	if report.Format != pack.FormatTarGz {
 		return nil, pack.BadPack([]pack.Finding{{
-			Rule: "layer-not-tar-gz", Severity: pack.SeverityError,
+			Rule: pack.RuleLayer, Severity: pack.SeverityError,
 			Message: "the layer is a zip; push the pack as a tar.gz, or upload the zip over REST",
 		}})
 	}

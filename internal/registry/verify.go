@@ -66,7 +66,7 @@ func (v *verifier) stored(ctx context.Context) error {
 }
 
 func (v *verifier) blob(ctx context.Context, b storage.Info) error {
-	n, err := v.read(ctx, b.Digest)
+	n, err := v.read(ctx, b)
 	if pack.IsKind(err, pack.KindNotFound) { // deleted and swept since the walk saw it
 		return nil
 	}
@@ -91,12 +91,13 @@ func (v *verifier) blob(ctx context.Context, b storage.Info) error {
 	return nil
 }
 
-// read reads a blob whole; the store checks the hash at its end.
-func (v *verifier) read(ctx context.Context, d pack.Digest) (int64, error) {
-	stream, err := v.r.cfg.Store.Open(ctx, d, 0, -1)
+// read reads a blob whole and checks the hash, also of one that the store trusts.
+func (v *verifier) read(ctx context.Context, b storage.Info) (int64, error) {
+	stream, err := v.r.cfg.Store.Open(ctx, b.Digest, 0, -1)
 	if err != nil {
 		return 0, err
 	}
+	stream = storage.VerifyReader(stream, b.Digest, b.Size)
 	defer stream.Close()
 	return io.Copy(io.Discard, stream)
 }

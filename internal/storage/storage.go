@@ -35,9 +35,10 @@ type Store interface {
 	// Open reads length bytes from offset; length < 0 means to the end, and a length
 	// beyond the end is cut there. An offset at the end gives an empty stream, one
 	// beyond it KindInvalid. A stream over the whole blob verifies the hash and gives
-	// KindCorrupt in place of its last bytes when it does not hold; a part is not
-	// verified. A stream never ends early with io.EOF. It may also be an io.WriterTo
-	// that is faster than Read. The caller closes it.
+	// KindCorrupt in place of its last bytes when it does not hold, unless the store has
+	// verified these bytes a short while ago and knows them untouched; a part is not
+	// verified (VerifyReader always does). A stream never ends early with io.EOF. One that verifies
+	// nothing may be Settled. The caller closes it.
 	Open(ctx context.Context, d pack.Digest, offset, length int64) (io.ReadCloser, error)
 
 	// Stat gives size and modification time without reading the bytes.
@@ -57,6 +58,15 @@ type Store interface {
 	// Tidy removes what crashed writers left behind and is older than the time:
 	// temporary files, unfinished multipart uploads. It returns how many.
 	Tidy(ctx context.Context, before time.Time) (int, error)
+}
+
+// Settled is a stream that verifies nothing, because there is no need or it is a part,
+// and that has a faster way out than Read. The method keeps wrappers that are
+// an io.WriterTo by accident from being taken for one.
+type Settled interface {
+	io.ReadCloser
+	io.WriterTo
+	Settled()
 }
 
 // Info describes a stored blob.

@@ -57,7 +57,7 @@ func house(t *testing.T, change func(http.Handler) http.Handler) (host string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	store, err := local.New(filepath.Join(dir, "blobs"))
+	store, err := local.New(filepath.Join(dir, "blobs"), time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}

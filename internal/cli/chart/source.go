@@ -152,10 +152,11 @@ func (s Source) local(ctx context.Context, to *os.File) (*Found, error) {
 	return &Found{Size: n}, err
 }
 
-// copyBounded copies at most MaxArchive bytes.
+// copyBounded copies at most MaxArchive bytes. When the context ends, what came is taken for broken off, whatever
+// the reader says: it may tell the end of a connection as the end of the file.
 func copyBounded(ctx context.Context, to io.Writer, from io.Reader) (int64, error) {
 	n, err := io.Copy(to, &bounded{ctx: ctx, r: from, left: MaxArchive})
-	if err != nil && ctx.Err() != nil {
+	if ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
 	return n, err

@@ -52,7 +52,7 @@ func newHouse(t *testing.T) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	store, err := local.New(filepath.Join(dir, "blobs"))
+	store, err := local.New(filepath.Join(dir, "blobs"), time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}

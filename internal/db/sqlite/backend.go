@@ -15,13 +15,14 @@ const attempts = 8
 // backend is the sqlcat.Backend.
 type backend struct {
 	writer, readers *pool
+	epoch           *epoch
 	openErr         error // of the pools, told by the first use
 }
 
 var _ sqlcat.Backend = (*backend)(nil)
 
-func newBackend(writeSource, readSource string) *backend {
-	b := &backend{}
+func newBackend(writeSource, readSource string, shared *epoch) *backend {
+	b := &backend{epoch: shared}
 	b.writer, b.openErr = newPool(writeSource, 1)
 	if b.openErr == nil {
 		b.readers, b.openErr = newPool(readSource, maxReaders)
@@ -47,6 +48,7 @@ func (b *backend) Read(ctx context.Context, fn func(sqlcat.Tx) error) error {
 func (b *backend) Write(ctx context.Context, fn func(sqlcat.Tx) error) error {
 	for try := 1; ; try++ {
 		err := b.withWriter(ctx, func(c *conn) error {
+			defer b.epoch.raise() // whatever the answer, it may have been committed
 			return transact(ctx, c, "BEGIN IMMEDIATE", fn)
 		})
 		again := errors.Is(err, sqlcat.ErrAgain)

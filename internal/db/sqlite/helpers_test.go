@@ -23,7 +23,7 @@ func open(t testing.TB, path string) *DB {
 // withSession uses the file below the contract.
 func withSession(t testing.TB, path string, fn func(*session) error) {
 	t.Helper()
-	b := newBackend(dataSource(path, "OFF", false), dataSource(path, "OFF", true))
+	b := newBackend(dataSource(path, "OFF", false), dataSource(path, "OFF", true), nil)
 	err := b.withWriter(context.Background(), func(c *conn) error {
 		return fn(&session{ctx: context.Background(), c: c})
 	})

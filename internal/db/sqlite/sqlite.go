@@ -81,7 +81,11 @@ func (d *DB) open(ctx context.Context, path, sync string, opts sqlcat.Options) e
 	if err != nil {
 		return err
 	}
-	d.b = newBackend(dataSource(path, sync, false), dataSource(path, sync, true))
+	shared, err := openEpoch(path + "-epoch")
+	if err != nil {
+		return pack.Wrap(pack.KindUnavailable, err, "the database cannot be shared with other processes")
+	}
+	d.b = newBackend(dataSource(path, sync, false), dataSource(path, sync, true), shared)
 	err = d.b.withWriter(ctx, func(c *conn) error {
 		return schema.Up(&session{ctx: ctx, c: c}, migrations.FS, folder)
 	})
@@ -152,7 +156,7 @@ func syncDirs(dir string) error {
 
 // Ping implements db.DB: it reads, which also notices a file that has gone bad.
 func (d *DB) Ping(ctx context.Context) error {
-	_, err := d.Head(ctx)
+	_, err := d.Catalogue.Head(ctx)
 	return err
 }
 
@@ -190,6 +194,7 @@ func (d *DB) poll(ctx context.Context, opts sqlcat.Options) {
 				d.live.Store(true)
 				if v != last { // the first look too: what came before it is not known
 					last = v
+					d.b.epoch.raise()
 					d.hub.Notify()
 				}
 				select {
@@ -217,6 +222,7 @@ func (d *DB) Close() error {
 	d.close.Do(func() {
 		d.stop()
 		<-d.done
+		d.b.epoch.closed.Store(true)
 		err = d.b.close()
 		d.removeTemp()
 	})

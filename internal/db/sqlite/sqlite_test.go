@@ -57,7 +57,7 @@ func child(path string) error {
 		if _, err := makeFile(path); err != nil {
 			return err
 		}
-		b := newBackend(dataSource(path, "FULL", false), dataSource(path, "FULL", true))
+		b := newBackend(dataSource(path, "FULL", false), dataSource(path, "FULL", true), nil)
 		return b.withWriter(context.Background(), func(c *conn) error {
 			fsys := dyingFS{migrations.FS}
 			return schema.Up(&session{ctx: context.Background(), c: c}, fsys, folder)

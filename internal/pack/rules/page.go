@@ -13,7 +13,7 @@ const head = `# Rules
 <!-- Written from internal/pack/rules; to change a text, change it there and run: go generate ./internal/pack/rules -->
 
 What a pack is checked for: by the server at every upload and at ` + "`POST /api/v1/validate`" + `, and by ` + "`spectro pack lint`" + ` without a server, with
-the same code.
+the same code. Errors of the upload are about what the request says beside the archive, so only the server finds them.
 
 - An **error** refuses the pack (422).
 - A **warning** is stored with the version and shown.
@@ -34,7 +34,10 @@ func WritePage(w io.Writer, all []Rule) error {
 		holds func(Rule) bool
 	}{
 		{"Errors of the archive", func(r Rule) bool { return strings.HasPrefix(r.ID, "archive-") }},
-		{"Errors of the pack", func(r Rule) bool { return r.Severity == pack.SeverityError && !strings.HasPrefix(r.ID, "archive-") }},
+		{"Errors of the pack", func(r Rule) bool {
+			return r.Severity == pack.SeverityError && !r.upload && !strings.HasPrefix(r.ID, "archive-")
+		}},
+		{"Errors of the upload", func(r Rule) bool { return r.upload }},
 		{"Warnings", func(r Rule) bool { return r.Severity == pack.SeverityWarning }},
 		{"Infos", func(r Rule) bool { return r.Severity == pack.SeverityInfo }},
 	}

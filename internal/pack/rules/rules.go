@@ -1,5 +1,5 @@
 // Package rules lists every rule of a pack with the text that explains it to people: those of
-// pack/archive and pack/check, which apply them, and why each is there and how to mend what breaks it.
+// pack/archive and pack/check, which apply them, and those of an upload; why each is there and how to mend what breaks it.
 package rules
 
 //go:generate go test -run TestPage -count=1 . -update
@@ -25,6 +25,8 @@ type Rule struct {
 	Headline string
 	// Text is Markdown: why the rule is there, and how to mend what breaks it.
 	Text string
+
+	upload bool // about the request, not what it carries
 }
 
 // The texts: a section of level two for every rule.
@@ -35,10 +37,13 @@ var archiveTexts string
 //go:embed pack.md
 var packTexts string
 
+//go:embed upload.md
+var uploadTexts string
+
 // All lists the rules, those of the archive first, else in the order of their packages. Its error
 // is about the texts, and cannot come in a program whose tests passed.
 func All() ([]Rule, error) {
-	texts, err := sections(archiveTexts + "\n" + packTexts)
+	texts, err := sections(archiveTexts + "\n" + packTexts + "\n" + uploadTexts)
 	if err != nil {
 		return nil, err
 	}
@@ -48,6 +53,10 @@ func All() ([]Rule, error) {
 	}
 	for _, r := range check.Rules() {
 		out = append(out, Rule{ID: r.ID, Severity: r.Severity, Headline: sentence(r.About), Text: texts[r.ID]})
+	}
+	for _, r := range uploadRules() {
+		r.Severity, r.Text, r.upload = pack.SeverityError, texts[r.ID], true
+		out = append(out, r)
 	}
 	for _, r := range out {
 		if r.Text == "" {

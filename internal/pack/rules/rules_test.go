@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"packregistry/internal/pack"
 	"packregistry/internal/pack/archive"
 	"packregistry/internal/pack/check"
 	"packregistry/internal/pack/packtest"
@@ -31,8 +32,17 @@ func all(t *testing.T) []rules.Rule {
 // Every rule is explained: why it is there, and how to mend what breaks it.
 func TestEveryRuleHasAText(t *testing.T) {
 	list := all(t)
-	if want := len(archive.Rules()) + len(check.Rules()); len(list) != want {
-		t.Errorf("%d rules, want %d", len(list), want)
+	known := map[string]bool{}
+	for _, r := range list {
+		known[r.ID] = true
+	}
+	for _, id := range []string{pack.RuleNameMismatch, pack.RuleVersionMismatch, pack.RuleManifestType, pack.RuleManifestLayers, pack.RuleManifestSize, pack.RuleLayer} {
+		if !known[id] {
+			t.Errorf("%s is explained nowhere", id)
+		}
+	}
+	if want := len(archive.Rules()) + len(check.Rules()) + 6; len(list) != want || len(known) != want {
+		t.Errorf("%d rules, %d of them different, want %d", len(list), len(known), want)
 	}
 	for _, r := range list {
 		why, mend, ok := strings.Cut(r.Text, "\n\n**Mend:** ")

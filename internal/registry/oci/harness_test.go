@@ -55,7 +55,7 @@ func both(t *testing.T, test func(t *testing.T, open func(testing.TB, ...change)
 func embedded(t testing.TB, changes ...change) *env {
 	t.Helper()
 	dir := t.TempDir()
-	store, err := local.New(dir)
+	store, err := local.New(dir, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}

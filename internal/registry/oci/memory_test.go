@@ -6,42 +6,14 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
-	"runtime"
-	"sync/atomic"
 	"testing"
-	"time"
+
+	"packregistry/internal/testenv"
 )
 
 const bigSize = 256 << 20
 
 func bigNoise(size int64) io.Reader { return io.LimitReader(rand.NewChaCha8([32]byte{7}), size) }
-
-// peakHeap runs work and tells how far the live heap rose above its start.
-func peakHeap(work func()) uint64 {
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	start := m.HeapAlloc
-	var peak atomic.Uint64
-	stop, done := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(done)
-		var m runtime.MemStats
-		for {
-			runtime.ReadMemStats(&m)
-			peak.Store(max(peak.Load(), m.HeapAlloc))
-			select {
-			case <-stop:
-				return
-			case <-time.After(5 * time.Millisecond):
-			}
-		}
-	}()
-	work()
-	close(stop)
-	<-done
-	return max(peak.Load(), start) - start
-}
 
 // TestMemoryDoesNotGrowWithTheBlob: through a session of two chunks, and out again.
 func TestMemoryDoesNotGrowWithTheBlob(t *testing.T) {
@@ -55,7 +27,7 @@ func TestMemoryDoesNotGrowWithTheBlob(t *testing.T) {
 		_, err := io.Copy(sum, bigNoise(bigSize))
 		e.must(err)
 		digest := "sha256:" + hex.EncodeToString(sum.Sum(nil))
-		rise := peakHeap(func() {
+		rise := testenv.PeakHeap(func() {
 			id := e.start("big")
 			body := bigNoise(bigSize)
 			u, err := e.Append(ctx, "big", id, "alice", 0, io.LimitReader(body, bigSize/2))

@@ -36,7 +36,7 @@ func (c *Core) pushPack(ctx context.Context, r repository, p *Put, m *parsed, ro
 	for i, f := range []*found{config, layer} {
 		if said := m.content()[i].Size; said != f.Size {
 			return nil, badPack([]pack.Finding{{
-				Rule: "manifest-size", Severity: pack.SeverityError, Message: fmt.Sprintf("the manifest says that %s has %d bytes, but it has %d", f.Digest, said, f.Size),
+				Rule: pack.RuleManifestSize, Severity: pack.SeverityError, Message: fmt.Sprintf("the manifest says that %s has %d bytes, but it has %d", f.Digest, said, f.Size),
 			}})
 		}
 		if f.link != nil {
@@ -86,12 +86,12 @@ func checkShape(m *parsed, versions []string) error {
 		fs = append(fs, pack.Finding{Rule: rule, Severity: pack.SeverityError, Message: fmt.Sprintf(format, args...)})
 	}
 	if m.MediaType != typeManifest && m.MediaType != typeDockerManifest {
-		add("manifest-type", "under a version a pack is pushed as an image manifest, not as %s; push other content under another tag or by digest", m.MediaType)
+		add(pack.RuleManifestType, "under a version a pack is pushed as an image manifest, not as %s; push other content under another tag or by digest", m.MediaType)
 	} else if len(m.Layers) != 1 {
-		add("manifest-layers", "the manifest of a pack has one layer, the tar.gz; this one has %d", len(m.Layers))
+		add(pack.RuleManifestLayers, "the manifest of a pack has one layer, the tar.gz; this one has %d", len(m.Layers))
 	}
 	if len(versions) > 1 {
-		add("version-mismatch", "a pack has one version, but %d tags look like versions: %s", len(versions), versions)
+		add(pack.RuleVersionMismatch, "a pack has one version, but %d tags look like versions: %s", len(versions), versions)
 	}
 	if fs == nil {
 		return nil
@@ -115,7 +115,7 @@ func refusal(err error, r repository, version string) error {
 		return badPack(e.Findings)
 	case e.Kind == pack.KindUnsupported:
 		return badPack([]pack.Finding{{
-			Rule: "layer-not-tar-gz", Severity: pack.SeverityError, Message: "the layer is no tar.gz; push the pack's folder packed with tar and gzip",
+			Rule: pack.RuleLayer, Severity: pack.SeverityError, Message: "the layer is no tar.gz; push the pack's folder packed with tar and gzip",
 		}})
 	case e.Code == "version_exists":
 		return &pack.Error{Kind: pack.KindForbidden, Code: "denied", Err: err, Message: "version " + version + " of pack " + r.pack +

@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 // writeForEver puts blobs, by copy and by link in turn, and prints the digest of
 // each that was acknowledged.
 func writeForEver(root string) error {
-	s, err := New(root)
+	s, err := New(root, time.Now)
 	if err != nil {
 		return err
 	}

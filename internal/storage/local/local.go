@@ -34,18 +34,22 @@ const (
 type Store struct {
 	root string // absolute
 	tmp  string
+	now  func() time.Time
+
+	trust trust
 }
 
 // New makes the directories of a store below root where they are missing, makes
 // them durable, and checks that it may write there. The 256 directories of blobs
 // are all made here: so no Put has to make one, and none can be acknowledged in a
-// directory that another writer has made but not yet synced.
-func New(root string) (*Store, error) {
+// directory that another writer has made but not yet synced. The clock is for how long a
+// blob that was hashed is trusted.
+func New(root string, now func() time.Time) (*Store, error) {
 	abs, err := filepath.Abs(root)
 	if err != nil {
 		return nil, storage.DiskError(err)
 	}
-	s := &Store{root: abs, tmp: filepath.Join(abs, "tmp")}
+	s := &Store{root: abs, tmp: filepath.Join(abs, "tmp"), now: now}
 	blobs := s.path(storage.Prefix)
 	for _, dir := range []string{s.tmp, blobs} {
 		if err := mkdirAll(dir); err != nil {
@@ -238,16 +242,17 @@ func ours(name string) bool {
 }
 
 // Open implements storage.Store. A part can be sent without copying it through
-// this process (io.WriterTo); the whole blob is hashed on its way.
+// this process (io.WriterTo), and so can a whole blob that this process has hashed
+// in the last trustFor and whose file has not been touched since; any other one is hashed on its way.
 func (s *Store) Open(ctx context.Context, d pack.Digest, offset, length int64) (io.ReadCloser, error) {
 	if err := begin(ctx, d); err != nil {
 		return nil, err
 	}
-	f, err := os.Open(s.path(storage.Key(d)))
+	f, err := openFile(s.path(storage.Key(d)))
 	if err != nil {
 		return nil, blobError(d, err)
 	}
-	rc, err := stream(f, d, offset, length)
+	rc, err := s.stream(f, d, offset, length)
 	if err != nil {
 		f.Close()
 		return nil, err

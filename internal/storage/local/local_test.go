@@ -18,7 +18,7 @@ import (
 
 func open(t testing.TB, root string) *Store {
 	t.Helper()
-	s, err := New(root)
+	s, err := New(root, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -236,7 +236,7 @@ func TestBadRoot(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	plant(t, file, nil)
 	for _, root := range []string{file, filepath.Join(file, "below")} {
-		if _, err := New(root); !pack.IsKind(err, pack.KindUnavailable) || !strings.Contains(err.Error(), root) {
+		if _, err := New(root, time.Now); !pack.IsKind(err, pack.KindUnavailable) || !strings.Contains(err.Error(), root) {
 			t.Errorf("got %v, want KindUnavailable that names %s", err, root)
 		}
 	}

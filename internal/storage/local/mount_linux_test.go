@@ -6,6 +6,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"packregistry/internal/pack"
 	"packregistry/internal/storage"
@@ -87,7 +88,7 @@ func TestReadOnlyDisk(t *testing.T) {
 	if err := verify(s, d); err != nil {
 		t.Errorf("reading still works on a read-only disk, but: %v", err)
 	}
-	if _, err := New(root); err == nil || !strings.Contains(err.Error(), root) {
+	if _, err := New(root, time.Now); err == nil || !strings.Contains(err.Error(), root) {
 		t.Errorf("New: got %v, want an error that names the directory", err)
 	}
 }

@@ -10,23 +10,28 @@ import (
 	"packregistry/internal/storage"
 )
 
-func stream(f *os.File, d pack.Digest, offset, length int64) (io.ReadCloser, error) {
-	fi, err := f.Stat()
+func (s *Store) stream(f *os.File, d pack.Digest, offset, length int64) (io.ReadCloser, error) {
+	file, regular, err := identify(f)
 	if err != nil {
 		return nil, storage.DiskError(err)
 	}
-	if !fi.Mode().IsRegular() {
-		return nil, storage.NotFound(d, fmt.Errorf("%s is no regular file", fi.Name()))
+	if !regular {
+		return nil, storage.NotFound(d, fmt.Errorf("%s is no regular file", f.Name()))
 	}
-	n, err := storage.Span(fi.Size(), offset, length)
+	n, err := storage.Span(file.size, offset, length)
 	if err != nil {
 		return nil, err
 	}
-	if n == fi.Size() {
-		return storage.VerifyReader(&part{f: f, d: d, left: n}, d, n), nil
+	if n == file.size {
+		if now := s.now(); !s.trust.holds(d, file, now) {
+			held := func() { s.trust.add(d, file, now) }
+			return storage.VerifyReader(&part{f: f, d: d, left: n}, d, n, held), nil
+		}
 	}
-	if _, err := f.Seek(offset, io.SeekStart); err != nil {
-		return nil, storage.DiskError(err)
+	if offset > 0 {
+		if _, err := f.Seek(offset, io.SeekStart); err != nil {
+			return nil, storage.DiskError(err)
+		}
 	}
 	return &part{f: f, d: d, left: n}, nil
 }
@@ -57,6 +62,9 @@ func (p *part) WriteTo(w io.Writer) (int64, error) {
 	}
 	return n, err
 }
+
+// Settled marks a storage.Settled.
+func (p *part) Settled() {}
 
 func (p *part) error(err error) error {
 	switch {
