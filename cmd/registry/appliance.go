@@ -14,7 +14,7 @@ import (
 
 // applianceCommand sets a machine up at its first boot, and looks after what it has set up.
 func (p *program) applianceCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "appliance", Short: "set a machine up as a pack registry, and connect it to Palette"}
+	cmd := group("appliance", "set a machine up as a pack registry, and connect it to Palette")
 	cmd.AddCommand(p.applianceInit(), p.applianceStatus(), p.applianceRenew())
 	return cmd
 }
