@@ -56,11 +56,9 @@ func followPalette(ctx context.Context, cfg *config.Config, s *connect.Service) 
 }
 
 func (p *program) paletteCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use: "palette", Short: "let a Palette show this registry's packs; the verbs work beside a running server",
-		Long: `Makes and keeps the entry that a Palette has for this registry. All settings can stand in the server's configuration (palette:), in REGISTRY_PALETTE_*
-variables, or in flags, which win. The API key comes from a file, from REGISTRY_PALETTE_API_KEY, or is asked for at a terminal; it is kept nowhere.`,
-	}
+	cmd := group("palette", "let a Palette show this registry's packs; the verbs work beside a running server")
+	cmd.Long = `Makes and keeps the entry that a Palette has for this registry. All settings can stand in the server's configuration (palette:), in REGISTRY_PALETTE_*
+variables, or in flags, which win. The API key comes from a file, from REGISTRY_PALETTE_API_KEY, or is asked for at a terminal; it is kept nowhere.`
 	cmd.PersistentFlags().StringVarP(&p.configFile, "config", "c", "", "configuration file, the same as the server's")
 	cmd.AddCommand(p.paletteConnect(), p.paletteStatus(), p.paletteSync(), p.paletteDisconnect())
 	return cmd
