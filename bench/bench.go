@@ -8,6 +8,9 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -27,6 +30,7 @@ type bench struct {
 	registry, fileServer, tools, packs string
 	work                               string
 	quick, relaxed                     bool
+	rounds                             int
 	seconds                            float64 // of a load
 	shapes                             map[string]shape
 	made                               map[string]bool // templates and layouts that are there
@@ -102,9 +106,9 @@ func (b *bench) measureGroup(ctx context.Context, g group) *Group {
 	missing := map[string]string{}
 	unquiet := false
 	err := b.prepared(ctx, g)
-	n := rounds
+	n := b.rounds
 	if g.rounds > 0 {
-		n = g.rounds
+		n = min(n, g.rounds)
 	}
 	if b.quick {
 		n = min(n, 2)
@@ -260,6 +264,8 @@ func (b *bench) settle(spec checked, c *Check, missing map[string]string, err er
 		c.State, c.Why = failed, "no round gave a value"
 	case b.quick:
 		c.State, c.Why = inconclusive, "a quick run on small catalogues"
+	case b.rounds < rounds:
+		c.State, c.Why = inconclusive, fmt.Sprintf("fewer than %d rounds", rounds)
 	case spec.id == "12.reads" && runtime.NumCPU() < coresForReplicas:
 		c.State, c.Why = inconclusive, errTooFew.Error()
 	case unquiet:
@@ -307,5 +313,13 @@ func loadsOf(samples map[key]sample, side string) []string {
 			loads = append(loads, k.load)
 		}
 	}
-	return sorted(loads)
+	slices.SortFunc(loads, func(a, b string) int {
+		m, aerr := strconv.Atoi(a)
+		n, berr := strconv.Atoi(b)
+		if aerr == nil && berr == nil {
+			return m - n
+		}
+		return strings.Compare(a, b)
+	})
+	return loads
 }

@@ -40,7 +40,7 @@ func TestPairedRatios(t *testing.T) {
 	for _, speed := range []float64{1, 10, 100} {
 		out.take(g, map[key]sample{{"ours", "load"}: {rate: 3 * speed, cpu: 1 / speed}, {"peer", "load"}: {rate: 2 * speed, cpu: 4 / speed}})
 	}
-	b := &bench{}
+	b := &bench{rounds: rounds}
 	for i, missing := range []map[string]string{nil, nil, {"gone": "it is not here"}} {
 		b.settle(g.checks[i], out.Checks[i], missing, nil, false)
 	}

@@ -90,8 +90,9 @@ func runVerb(flags *flag.FlagSet, args []string, ratiosPath, resultsPath *string
 	flags.StringVar(&b.packs, "packs", "../shared/packs", "a folder of real packs (zip)")
 	flags.StringVar(&b.work, "work", os.TempDir(), "where catalogues and stores go; some 15 GB for a full run")
 	flags.BoolVar(&b.quick, "quick", false, "small catalogues and short rounds, to see that everything works; nothing counts")
+	flags.IntVar(&b.rounds, "rounds", rounds, "rounds of a group; with fewer than five nothing counts")
 	flags.BoolVar(&b.relaxed, "relaxed", false, "run row 12 on fewer than four cores too; it stays inconclusive")
-	if err := flags.Parse(args); err != nil || flags.NArg() > 0 {
+	if err := flags.Parse(args); err != nil || flags.NArg() > 0 || b.rounds < 1 {
 		return errUsage
 	}
 	only, err := numbers(*rows)
@@ -206,11 +207,6 @@ func numbers(list string) ([]int, error) {
 		out = append(out, n)
 	}
 	return out, nil
-}
-
-func sorted(list []string) []string {
-	slices.Sort(list)
-	return list
 }
 
 func decodeObject(text []byte) (map[string]any, error) {

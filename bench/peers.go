@@ -170,6 +170,7 @@ func (b *bench) versions(ctx context.Context) []Program {
 		cmd := exec.CommandContext(ctx, path, args...)
 		out, _ := cmd.CombinedOutput() // wrk ends with 1 after telling
 		line, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
+		line = strings.TrimPrefix(line, path+" ") // docker-registry says where it lies
 		list = append(list, Program{name, line})
 	}
 	add("registry", b.registry, nil, "version")

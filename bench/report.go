@@ -117,14 +117,29 @@ func rows(b *strings.Builder, ratios *Ratios, r *Results) {
 			for _, n := range g.Notes {
 				b.WriteString("\n" + n + "\n")
 			}
-			for _, c := range g.Checks {
-				if c.Why != "" {
-					fmt.Fprintf(b, "\n%s: %s: %s\n", c.ID, c.State, oneLine(c.Why))
-				}
-			}
+			whys(b, g)
 		}
 	}
 	b.WriteString("\n")
+}
+
+// whys tells why checks say nothing, each reason once.
+func whys(b *strings.Builder, g *Group) {
+	told := map[string]bool{}
+	for _, c := range g.Checks {
+		reason := c.State + ": " + oneLine(c.Why)
+		if c.Why == "" || told[reason] {
+			continue
+		}
+		told[reason] = true
+		var ids []string
+		for _, other := range g.Checks {
+			if other.State == c.State && other.Why == c.Why {
+				ids = append(ids, other.ID)
+			}
+		}
+		fmt.Fprintf(b, "\n%s: %s\n", strings.Join(ids, ", "), reason)
+	}
 }
 
 // missed shows the profile of each target that was not reached.

@@ -19,6 +19,7 @@ const searchClients = 4
 // questions are what is asked, by kind, made of the catalogue's own names.
 func questions(s shape) map[string][]string {
 	rare := newGenerator().rare
+	common := []string{"operator", "monitoring", "storage", "backup", "controller", "security", "gateway"}
 	kinds := map[string][]string{}
 	for n := range 400 {
 		i := n * s.packs / 400
@@ -28,12 +29,19 @@ func questions(s shape) map[string][]string {
 			product = words[0]
 		}
 		middle := len(product) / 2
-		kinds["rank"] = append(kinds["rank"], strings.Join(words, " "))
+		// Mostly a word that some hundred packs have, sometimes two, and now and then one that very many have.
+		asked := product
+		switch {
+		case n%10 == 0:
+			asked = common[n/10%len(common)]
+		case n%10 < 4:
+			asked = product + " " + words[len(words)-1]
+		}
+		kinds["rank"], kinds["facets"] = append(kinds["rank"], asked), append(kinds["facets"], asked)
 		kinds["prefix"] = append(kinds["prefix"], product[:min(len(product), 3+n%3)])
 		if len(product) >= 6 { // one wrong letter of a shorter word leaves too little
 			kinds["typo"] = append(kinds["typo"], product[:middle]+"q"+product[middle+1:])
 		}
-		kinds["facets"] = append(kinds["facets"], strings.Join(words, " "))
 	}
 	return kinds
 }

@@ -4,6 +4,7 @@
 #   QUICK=1       small catalogues and short rounds, to see that everything works; the page goes to .run/bench
 #   PROFILE=dir   keep CPU profiles of the server, of every row, there
 #   RELAXED=1     run row 12 on fewer than four cores too; it stays inconclusive
+#   ROUNDS=1      fewer rounds than five; then nothing counts
 #   BENCH_COUNT   rounds of the Go benchmarks (default 6)
 #   BENCH_WORK    where catalogues and stores go (default: the system's folder for temporary files); some 15 GB
 # It goes on when something fails and ends with 1 then.
@@ -14,6 +15,7 @@ mkdir -p "$out"
 flags=()
 [ -z "${ROWS:-}" ] || { flags+=(-rows "$ROWS"); page=$out/performance.md results=$out/results.json; }
 [ -z "${QUICK:-}" ] || { flags+=(-quick); page=$out/performance.md results=$out/results.json; }
+[ -z "${ROUNDS:-}" ] || { flags+=(-rounds "$ROUNDS"); page=$out/performance.md results=$out/results.json; }
 [ -z "${PROFILE:-}" ] || { mkdir -p "$PROFILE"; flags+=(-profile "$PROFILE"); }
 [ -z "${RELAXED:-}" ] || flags+=(-relaxed)
 [ -z "${BENCH_WORK:-}" ] || flags+=(-work "$BENCH_WORK")
