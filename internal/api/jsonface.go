@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"strconv"
 	"time"
 
 	"packregistry/internal/api/gen"
@@ -159,34 +160,39 @@ func (f *jsonFace) ListChanges(ctx context.Context, req gen.ListChangesRequestOb
 		defer stop()
 		ctx = waiting
 	}
-	changes, cursor, err := f.s.cfg.Registry.Changes(ctx, value(req.Params.Since), orDefault(value(req.Params.Namespace)), limit, time.Duration(wait)*time.Second)
+	text := append(f.s.texts.Get().([]byte)[:0], `{"changes":[`...)
+	begin := len(text)
+	cursor, err := f.s.cfg.Registry.EachChange(ctx, value(req.Params.Since), orDefault(value(req.Params.Namespace)), limit,
+		time.Duration(wait)*time.Second, func(c *pack.Change) {
+			if len(text) > begin {
+				text = append(text, ',')
+			}
+			text = c.AppendJSON(text)
+		})
 	if err != nil {
 		return nil, err
 	}
-	return changeList{changes, cursor}, nil
+	text = append(text, `],"cursor":"`...)
+	text = append(text, cursor...) // base64
+	text = append(text, "\"}\n"...)
+	return changeList{text, f.s}, nil
 }
 
-// changeList is gen.ListChanges200JSONResponse, written without reflection.
+// changeList is a gen.ListChanges200JSONResponse that is written already: reflection over
+// thousands of changes would cost more than reading them.
 type changeList struct {
-	changes []pack.Change
-	cursor  string
+	text []byte
+	s    *server
 }
 
 // VisitListChangesResponse writes the answer.
 func (l changeList) VisitListChangesResponse(w http.ResponseWriter) error {
-	const most = 400 // bytes of a usual change
-	text := append(make([]byte, 0, 64+most*len(l.changes)), `{"changes":[`...)
-	for i := range l.changes {
-		if i > 0 {
-			text = append(text, ',')
-		}
-		text = l.changes[i].AppendJSON(text)
-	}
-	text = append(text, `],"cursor":"`...)
-	text = append(text, l.cursor...) // base64
-	text = append(text, "\"}\n"...)
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(l.text)))
 	w.WriteHeader(http.StatusOK)
-	_, err := w.Write(text)
+	_, err := w.Write(l.text)
+	if cap(l.text) <= keptMost {
+		l.s.texts.Put(l.text) //nolint:staticcheck // a slice header is nothing beside what it points to
+	}
 	return err
 }
