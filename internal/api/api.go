@@ -97,6 +97,7 @@ type server struct {
 	router  chi.Router
 	// routeContexts are *chi.Context, used again.
 	routeContexts sync.Pool
+	texts         sync.Pool // of []byte, for answers that are written in one piece
 	answers       answers
 	lastTag       atomic.Pointer[headTag]
 	uploads       chan struct{} // one token for each upload in flight
@@ -123,6 +124,7 @@ func newServer(cfg Config) (*server, error) {
 	s := &server{
 		cfg: cfg, rules: accessRules(), uploads: make(chan struct{}, cfg.MaxUploads), stall: defaultStall,
 		checks: make(chan struct{}, max(1, cfg.MaxUploads/2)), buffers: newBuffers(), headers: fixedHeaders(cfg.Headers),
+		texts:         sync.Pool{New: func() any { return []byte(nil) }},
 		routeContexts: sync.Pool{New: func() any { return chi.NewRouteContext() }},
 	}
 	if cfg.OCI != nil {

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"strconv"
 	"time"
 
 	"packregistry/internal/api/gen"
@@ -160,7 +161,15 @@ func (f *jsonFace) ListChanges(ctx context.Context, req gen.ListChangesRequestOb
 	if err != nil {
 		return nil, err
 	}
-	changes, cursor, err := f.s.cfg.Registry.Changes(ctx, since, namespace, limit, 0)
+	text := append(f.s.texts.Get().([]byte)[:0], `{"changes":[`...)
+	begin := len(text)
+	write := func(c *pack.Change) {
+		if len(text) > begin {
+			text = append(text, ',')
+		}
+		text = c.AppendJSON(text)
+	}
+	cursor, err := f.s.cfg.Registry.EachChange(ctx, since, namespace, limit, 0, write)
 	if err != nil {
 		return nil, err
 	}
@@ -169,37 +178,34 @@ func (f *jsonFace) ListChanges(ctx context.Context, req gen.ListChangesRequestOb
 		since = cursor
 	}
 	c.read(since)
-	if wait > 0 && len(changes) == 0 {
+	if wait > 0 && len(text) == begin {
 		waiting, stop := f.s.untilDraining(ctx)
 		defer stop()
-		if changes, cursor, err = f.s.cfg.Registry.Changes(waiting, cursor, namespace, limit, time.Duration(wait)*time.Second); err != nil {
+		if cursor, err = f.s.cfg.Registry.EachChange(waiting, cursor, namespace, limit, time.Duration(wait)*time.Second, write); err != nil {
 			return nil, err
 		}
 	}
-	return changeList{changes, cursor}, nil
+	text = append(text, `],"cursor":"`...)
+	text = append(text, cursor...) // base64
+	text = append(text, "\"}\n"...)
+	return changeList{text, f.s}, nil
 }
 
-// changeList is gen.ListChanges200JSONResponse, written without reflection.
+// changeList is a gen.ListChanges200JSONResponse that is written already: reflection over
+// thousands of changes would cost more than reading them.
 type changeList struct {
-	changes []pack.Change
-	cursor  string
+	text []byte
+	s    *server
 }
 
 // VisitListChangesResponse writes the answer.
 func (l changeList) VisitListChangesResponse(w http.ResponseWriter) error {
-	const most = 400 // bytes of a usual change
-	text := append(make([]byte, 0, 64+most*len(l.changes)), `{"changes":[`...)
-	for i := range l.changes {
-		if i > 0 {
-			text = append(text, ',')
-		}
-		text = l.changes[i].AppendJSON(text)
-	}
-	text = append(text, `],"cursor":"`...)
-	text = append(text, l.cursor...) // base64
-	text = append(text, "\"}\n"...)
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(l.text)))
 	w.WriteHeader(http.StatusOK)
-	_, err := w.Write(text)
+	_, err := w.Write(l.text)
+	if cap(l.text) <= keptMost {
+		l.s.texts.Put(l.text) //nolint:staticcheck // a slice header is nothing beside what it points to
+	}
 	return err
 }

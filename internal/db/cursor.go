@@ -9,10 +9,13 @@ import (
 )
 
 // EncodeCursor writes a mark as the opaque string that clients keep.
-func EncodeCursor(m Mark) string {
-	var text, out [64]byte // the marks that are given fit in
-	b := append(append(strconv.AppendInt(text[:0], m.Seq, 10), '.'), m.Mark...)
-	return string(base64.RawURLEncoding.AppendEncode(out[:0], b))
+func EncodeCursor(m Mark) string { return string(AppendCursor(nil, m.Seq, m.Mark)) }
+
+// AppendCursor appends what EncodeCursor writes.
+func AppendCursor[T ~string | ~[]byte](b []byte, seq int64, mark T) []byte {
+	var text [64]byte // the marks that are given fit in
+	plain := append(append(strconv.AppendInt(text[:0], seq, 10), '.'), mark...)
+	return base64.RawURLEncoding.AppendEncode(b, plain)
 }
 
 // DecodeCursor reads what EncodeCursor wrote. Anything else is KindInvalid, code

@@ -165,6 +165,10 @@ type Feed interface {
 	// feed is KindCursorGone, code cursor_gone.
 	Changes(ctx context.Context, since Mark, namespace string, limit int) ([]pack.Change, Mark, error)
 
+	// EachChange is Changes, one change at a time. fn must not keep the change or any of its
+	// texts, nor call the database. After an error it may have been called for some.
+	EachChange(ctx context.Context, since Mark, namespace string, limit int, fn func(*pack.Change)) (Mark, error)
+
 	// Snapshot calls fn for every version of the namespace ("*" for all), by
 	// namespace, name and version order, all as of one instant, with Tags holding
 	// the hand-set tags only and without Manifest and Warnings, and returns the mark

@@ -108,4 +108,9 @@ func (f *faultyDB) Changes(ctx context.Context, since db.Mark, namespace string,
 	return f.DB.Changes(ctx, since, namespace, limit)
 }
 
+func (f *faultyDB) EachChange(ctx context.Context, since db.Mark, namespace string, limit int, fn func(*pack.Change)) (db.Mark, error) {
+	f.changes.Add(1)
+	return f.DB.EachChange(ctx, since, namespace, limit, fn)
+}
+
 func (f *faultyDB) Live() bool { return !f.dead.Load() && f.DB.Live() }

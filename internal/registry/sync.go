@@ -50,11 +50,32 @@ func (r *Registry) Catalogue(ctx context.Context, namespace string, fn func(*pac
 // ends. No changes and a cursor equal to since mean the end; with a namespace
 // the cursor may move without changes. KindCursorGone for a since of another feed.
 func (r *Registry) Changes(ctx context.Context, since, namespace string, limit int, wait time.Duration) (changes []pack.Change, cursor string, err error) {
+	cursor, err = r.await(ctx, since, namespace, limit, wait, func(mark db.Mark, limit int) (n int, end db.Mark, err error) {
+		changes, end, err = r.cfg.DB.Changes(ctx, mark, namespace, limit)
+		return len(changes), end, err
+	})
+	return changes, cursor, err
+}
+
+// EachChange is Changes, one change at a time. fn must not keep the change or any of its
+// texts, nor call the Registry. After an error it may have been called for some.
+func (r *Registry) EachChange(ctx context.Context, since, namespace string, limit int, wait time.Duration, fn func(*pack.Change)) (cursor string, err error) {
+	return r.await(ctx, since, namespace, limit, wait, func(mark db.Mark, limit int) (n int, end db.Mark, err error) {
+		end, err = r.cfg.DB.EachChange(ctx, mark, namespace, limit, func(c *pack.Change) {
+			n++
+			fn(c)
+		})
+		return n, end, err
+	})
+}
+
+// await reads changes when there may be some, until there are or the time is over.
+func (r *Registry) await(ctx context.Context, since, namespace string, limit int, wait time.Duration, read func(mark db.Mark, limit int) (int, db.Mark, error)) (cursor string, err error) {
 	if err := checkScope(namespace); err != nil {
-		return nil, "", err
+		return "", err
 	}
 	if limit < 0 || wait < 0 {
-		return nil, "", pack.Errorf(pack.KindInvalid, "", "limit and wait must not be negative")
+		return "", pack.Errorf(pack.KindInvalid, "", "limit and wait must not be negative")
 	}
 	if limit == 0 {
 		limit = DefaultChanges
@@ -68,34 +89,34 @@ func (r *Registry) Changes(ctx context.Context, since, namespace string, limit i
 		mark, err = db.DecodeCursor(since)
 	}
 	if err != nil {
-		return nil, "", err
+		return "", err
 	}
 	timeout := time.NewTimer(min(wait, MaxWait))
 	defer timeout.Stop()
 	for {
 		woken := r.bell.wait()
-		changes, mark, err = r.changes(ctx, mark, namespace, min(limit, MaxChanges))
+		n, end, err := r.changes(ctx, mark, min(limit, MaxChanges), read)
 		if err != nil {
-			return nil, "", err
+			return "", err
 		}
-		if len(changes) > 0 || wait == 0 || !r.waitMoved(ctx, woken, timeout.C) {
-			return changes, db.EncodeCursor(mark), nil
+		if mark = end; n > 0 || wait == 0 || !r.waitMoved(ctx, woken, timeout.C) {
+			return db.EncodeCursor(mark), nil
 		}
 	}
 }
 
 // changes reads once. When since is the head it is told from the head alone.
-func (r *Registry) changes(ctx context.Context, since db.Mark, namespace string, limit int) ([]pack.Change, db.Mark, error) {
+func (r *Registry) changes(ctx context.Context, since db.Mark, limit int, read func(mark db.Mark, limit int) (int, db.Mark, error)) (int, db.Mark, error) {
 	if since != (db.Mark{}) {
 		head, _, err := r.head(ctx)
 		if err != nil {
-			return nil, since, err
+			return 0, since, err
 		}
 		if head == since {
-			return nil, since, nil
+			return 0, since, nil
 		}
 	}
-	return r.cfg.DB.Changes(ctx, since, namespace, limit)
+	return read(since, limit)
 }
 
 // waitMoved waits until the feed may have moved, and reports false when it is

@@ -2,11 +2,15 @@ package postgres
 
 import (
 	"context"
+	"database/sql"
+	"encoding/binary"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"packregistry/internal/db/sqlcat"
 	"packregistry/internal/pack"
@@ -96,6 +100,42 @@ func (r *rows) Next() bool {
 }
 
 func (r *rows) Scan(dest ...any) error { return mapError(r.ctx, r.r.Scan(dest...)) }
+
+// ScanRaw implements sqlcat.Rows. Without prepared statements (default_query_exec_mode) the
+// server sends numbers as text.
+func (r *rows) ScanRaw(dest ...any) error {
+	fields, values := r.r.FieldDescriptions(), r.r.RawValues()
+	if len(dest) != len(values) {
+		return pack.Errorf(pack.KindInternal, "", "%d columns for %d places", len(values), len(dest))
+	}
+	for i, d := range dest {
+		var err error
+		switch d := d.(type) {
+		case *sql.RawBytes:
+			*d = values[i]
+		case *int64:
+			*d, err = rawInt(fields[i].Format, values[i])
+		default:
+			err = fmt.Errorf("a place of type %T", d)
+		}
+		if err != nil {
+			return pack.Wrap(pack.KindInternal, err, "the catalogue could not read a row")
+		}
+	}
+	return nil
+}
+
+func rawInt(format int16, value []byte) (int64, error) {
+	switch {
+	case format == pgtype.TextFormatCode:
+		return strconv.ParseInt(string(value), 10, 64)
+	case len(value) == 8:
+		return int64(binary.BigEndian.Uint64(value)), nil
+	case len(value) == 4:
+		return int64(int32(binary.BigEndian.Uint32(value))), nil
+	}
+	return 0, fmt.Errorf("a number of %d bytes", len(value))
+}
 
 // Close reads what is left, which the server may also keep us waiting for.
 func (r *rows) Close() {

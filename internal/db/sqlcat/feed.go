@@ -1,14 +1,14 @@
 package sqlcat
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"database/sql"
 	"encoding/hex"
 	"errors"
-	"slices"
+	"strings"
 	"time"
+	"unsafe"
 
 	"packregistry/internal/db"
 	"packregistry/internal/pack"
@@ -110,78 +110,95 @@ func readHead(ctx context.Context, tx Tx) (db.Mark, error) {
 
 // Changes implements db.Feed.
 func (c *Catalogue) Changes(ctx context.Context, since db.Mark, namespace string, limit int) ([]pack.Change, db.Mark, error) {
-	if limit < 1 {
-		return nil, db.Mark{}, pack.Errorf(pack.KindInvalid, "limit_invalid", "the limit must be at least 1")
-	}
-	if !storable(namespace) {
-		namespace = "" // has no changes
-	}
-	limit = min(limit, changesAtOnce)
-	page, err := readChanges(ctx, c.b.Direct(), since.Seq, namespace, limit+1)
+	list := []pack.Change{}
+	end, err := c.EachChange(ctx, since, namespace, limit, func(ch *pack.Change) { list = append(list, cloned(ch)) })
 	if err != nil {
 		return nil, db.Mark{}, err
 	}
-	switch {
-	case since == page.head:
-		return []pack.Change{}, page.head, nil
-	// The zero mark is before any change of any feed.
-	case since != (db.Mark{}) && (since.Mark == "" || since.Mark != page.mark):
-		return nil, db.Mark{}, pack.Errorf(pack.KindCursorGone, "cursor_gone",
-			"the cursor is not of this catalogue, which may have been restored from a backup: start again from the catalog")
-	case len(page.changes) <= limit:
-		return page.changes, page.head, nil
+	return list, end, nil
+}
+
+// cloned is a change that may be kept.
+func cloned(ch *pack.Change) pack.Change {
+	own := *ch
+	for _, text := range []*string{
+		(*string)(&own.Type), &own.Namespace, &own.Name, &own.Version, &own.Tag, (*string)(&own.Digest), &own.ContentDigest, &own.By, &own.Cursor,
+	} {
+		*text = strings.Clone(*text)
 	}
-	// There is more: the caller has read up to the last one it gets.
-	list := page.changes[:limit]
-	end, err := db.DecodeCursor(list[limit-1].Cursor)
-	return list, end, err
+	return own
 }
 
-// changePage is the feed after a number, and what tells whether it is the right feed.
-type changePage struct {
-	head    db.Mark
-	mark    string // of the change with the number; "" when there is none
-	changes []pack.Change
-}
-
-// readChanges reads all of it in one statement, and hence as of one instant.
-func readChanges(ctx context.Context, tx Tx, after int64, namespace string, limit int) (*changePage, error) {
-	where, args := "", []any{after, limit}
+// EachChange implements db.Feed with one statement, and hence as of one instant. Its first
+// row is the head, and tells the mark of the number that is asked from.
+func (c *Catalogue) EachChange(ctx context.Context, since db.Mark, namespace string, limit int, fn func(*pack.Change)) (db.Mark, error) {
+	if limit < 1 {
+		return db.Mark{}, pack.Errorf(pack.KindInvalid, "limit_invalid", "the limit must be at least 1")
+	}
+	limit = min(limit, changesAtOnce)
+	where, args := "", []any{since.Seq, limit + 1}
 	if namespace != pack.AllNamespaces {
+		if !storable(namespace) {
+			namespace = "" // has no changes
+		}
 		where, args = "namespace = $3 AND ", append(args, namespace)
 	}
-	rows, err := tx.Query(ctx, `SELECT 0, head, mark, '', (SELECT mark FROM changes WHERE seq = $1), '', '', '', '', '', 0, 0, '' FROM feed WHERE id = 1
+	rows, err := c.b.Direct().Query(ctx, `SELECT 0, head, mark, '', (SELECT mark FROM changes WHERE seq = $1), '', '', '', '', '', 0, 0, '' FROM feed WHERE id = 1
  UNION ALL SELECT * FROM (SELECT 1, seq, mark, type, namespace, name, version, tag, digest, content_digest, revision, at, by_whom
  FROM changes WHERE `+where+`seq > $1 ORDER BY seq LIMIT $2) page`, args...)
 	if err != nil {
-		return nil, err
+		return db.Mark{}, err
 	}
 	defer rows.Close()
-	page := &changePage{changes: make([]pack.Change, 0, min(limit, 1024))}
-	var ch pack.Change
-	var mark string
-	var kind, revision, at int64
-	var namespaceOrMark sql.NullString
-	dest := []any{
-		&kind, &ch.Seq, &mark, (*string)(&ch.Type), &namespaceOrMark, &ch.Name, &ch.Version, &ch.Tag,
-		(*string)(&ch.Digest), &ch.ContentDigest, &revision, &at, &ch.By,
-	}
-	for rows.Next() {
-		if err := rows.Scan(dest...); err != nil {
-			return nil, err
-		}
-		if kind == 0 {
-			page.head, page.mark = db.Mark{Seq: ch.Seq, Mark: mark}, namespaceOrMark.String
-			continue
-		}
-		ch.Namespace, ch.Revision, ch.At = namespaceOrMark.String, int(revision), fromMicros(at)
-		ch.Cursor = db.EncodeCursor(db.Mark{Seq: ch.Seq, Mark: mark})
-		page.changes = append(page.changes, ch)
-	}
-	// A union does not promise to keep the order.
-	slices.SortFunc(page.changes, func(a, b pack.Change) int { return cmp.Compare(a.Seq, b.Seq) })
-	return page, rows.Err()
+	return eachChange(rows, since, limit, fn)
 }
+
+// eachChange reads the answer to EachChange's question.
+func eachChange(rows Rows, since db.Mark, limit int, fn func(*pack.Change)) (db.Mark, error) {
+	var head, last db.Mark
+	var ch pack.Change
+	var kind, revision, at int64
+	var mark, typ, namespace, name, version, tag, digest, content, by sql.RawBytes
+	cursor := make([]byte, 0, 64)
+	for n := 0; rows.Next(); n++ {
+		if err := rows.ScanRaw(&kind, &ch.Seq, &mark, &typ, &namespace, &name, &version, &tag, &digest, &content, &revision, &at, &by); err != nil {
+			return db.Mark{}, err
+		}
+		if (n == 0) != (kind == 0) || kind != 0 && ch.Seq <= last.Seq { // which no database does, though none promises it
+			return db.Mark{}, pack.Errorf(pack.KindInternal, "", "the feed was read out of order")
+		}
+		switch {
+		case kind == 0:
+			head = db.Mark{Seq: ch.Seq, Mark: string(mark)}
+			last.Seq = since.Seq
+			if since == head {
+				return head, nil
+			}
+			// The zero mark is before any change of any feed.
+			if since != (db.Mark{}) && (since.Mark == "" || since.Mark != string(namespace)) {
+				return db.Mark{}, pack.Errorf(pack.KindCursorGone, "cursor_gone",
+					"the cursor is not of this catalogue, which may have been restored from a backup: start again from the catalog")
+			}
+			continue
+		case n > limit: // there is more: the caller has read up to the last one it gets
+			return last, nil
+		}
+		ch.Type, ch.Namespace, ch.Name, ch.Version = pack.ChangeType(borrowed(typ)), borrowed(namespace), borrowed(name), borrowed(version)
+		ch.Tag, ch.Digest, ch.ContentDigest, ch.By = borrowed(tag), pack.Digest(borrowed(digest)), borrowed(content), borrowed(by)
+		ch.Revision, ch.At = int(revision), fromMicros(at)
+		cursor = db.AppendCursor(cursor[:0], ch.Seq, mark)
+		ch.Cursor = borrowed(cursor)
+		last.Seq = ch.Seq
+		if n == limit { // it is only needed if there is one more
+			last.Mark = string(mark)
+		}
+		fn(&ch)
+	}
+	return head, rows.Err()
+}
+
+// borrowed is text in memory that will be written to again.
+func borrowed(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 // Watch implements db.Feed.
 func (c *Catalogue) Watch(ctx context.Context) <-chan struct{} { return c.hub.Watch(ctx) }

@@ -30,6 +30,9 @@ var ErrNoRows = errors.New("no rows")
 type Rows interface {
 	Next() bool
 	Scan(dest ...any) error
+	// ScanRaw is Scan for *int64 and *sql.RawBytes only. What the latter point to is true until
+	// the next call of Next, ScanRaw or Close; NULL is nil.
+	ScanRaw(dest ...any) error
 	Close()
 	Err() error
 }
