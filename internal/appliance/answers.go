@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -140,7 +141,21 @@ func (a *Answers) complete(p paths) error {
 			return fmt.Errorf("%s: %w", pem.key, err)
 		}
 	}
-	return errors.Join(a.checkTLS(), a.checkStorage(), a.completePalette(p))
+	return errors.Join(a.checkTLS(), a.checkData(p), a.checkStorage(), a.completePalette(p))
+}
+
+// checkData refuses a data folder that the server would look for elsewhere than the set-up, and one that holds more than
+// data: the folder is taken from all others than the server.
+func (a *Answers) checkData(p paths) error {
+	if !filepath.IsAbs(a.Data) {
+		return fmt.Errorf("storage.data: %q is no absolute path; begin it with /", a.Data)
+	}
+	for _, other := range []string{p.etc(), p.run(), p.log()} {
+		if within(other, a.Data) {
+			return fmt.Errorf("storage.data: %s also holds %s; name a folder for packs alone", a.Data, other)
+		}
+	}
+	return nil
 }
 
 func (a *Answers) checkTLS() error {

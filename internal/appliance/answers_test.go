@@ -86,6 +86,11 @@ func TestRefusesAnswers(t *testing.T) {
 		{"names: {a: b}", `the answer "names.a" is unknown`},
 		{"port: 1\nport: 2", "port is given twice"},
 		{"- a", "no name"},
+		{"port", "no name"},
+		{"port: 1\n---\nport: 2", "a second document"},
+		{"port: 1\n---\n{", "no YAML"},
+		{"storage: {data: packs}", "no absolute path"},
+		{"storage: {data: /}", "a folder for packs alone"},
 		{"names: [[a]]", "a list of plain values"},
 		{"port: http", "is no port"},
 		{"port: 65536", "is no port"},
@@ -115,6 +120,27 @@ func TestRefusesAnswers(t *testing.T) {
 	m.guest = nil
 	m.refused("--start x is unknown", func(o *Options) { o.Start = "x" })
 	m.refused("exclude each other", func(o *Options) { o.Start = StartSystemd })
+}
+
+// A file of which everything is commented out answers nothing.
+func TestNoAnswers(t *testing.T) {
+	for _, text := range []string{"", "\n", "# names: [packs.example.com]\n", "---\n", "null\n"} {
+		if values, err := parseAnswers([]byte(text)); err != nil || len(values) != 0 {
+			t.Errorf("%q: %v, %v", text, values, err)
+		}
+	}
+}
+
+// What a hypervisor says without an end is not kept.
+func TestGuestWithoutEnd(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "vmtoolsd")
+	if err := os.WriteFile(path, []byte("#!/bin/sh\nexec cat /dev/zero\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	g := &Guest{Tool: path}
+	if _, err := g.answers(context.Background(), slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "more than 1 MiB") {
+		t.Errorf("got %v", err)
+	}
 }
 
 // A given certificate is taken as a path, as PEM and as PEM in one line, if it is for the names.

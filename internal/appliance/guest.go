@@ -7,6 +7,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os/exec"
 	"strings"
@@ -88,9 +89,13 @@ func (g *Guest) ask(ctx context.Context, tool, name string) (string, error) {
 	defer stop()
 	cmd := exec.CommandContext(ctx, tool, "--cmd", "info-get "+name)
 	cmd.WaitDelay = time.Second
-	out, err := cmd.Output()
+	out := &bounded{left: maxAnswer}
+	cmd.Stdout = out
+	err := cmd.Run()
 	var exit *exec.ExitError
 	switch {
+	case out.left < 0:
+		return "", fmt.Errorf("%s: %s has more than 1 MiB", tool, name)
 	case ctx.Err() != nil:
 		return "", fmt.Errorf("%s does not answer: %w", tool, ctx.Err())
 	case errors.As(err, &exit) && exit.Exited():
@@ -98,7 +103,23 @@ func (g *Guest) ask(ctx context.Context, tool, name string) (string, error) {
 	case err != nil:
 		return "", fmt.Errorf("%s: %w", tool, err)
 	}
-	return strings.TrimSpace(string(out)), nil
+	return strings.TrimSpace(out.text.String()), nil
+}
+
+// maxAnswer bounds what a hypervisor may say to one question, as files of answers are bounded.
+const maxAnswer = 1 << 20
+
+// bounded keeps no more than that; whoever writes more is told that nobody reads on.
+type bounded struct {
+	text bytes.Buffer // not embedded: its ReadFrom has no bound
+	left int
+}
+
+func (b *bounded) Write(p []byte) (int, error) {
+	if b.left -= len(p); b.left < 0 {
+		return 0, io.ErrShortWrite
+	}
+	return b.text.Write(p)
 }
 
 // parseEnvironment reads our properties of an OVF environment (DSP0243, 11). Those of others, such as cloud-init, are theirs.

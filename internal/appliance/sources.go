@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -85,17 +86,32 @@ func holdsSecret(values map[string]string) bool {
 // parseAnswers reads YAML: sections, or keys with dots.
 func parseAnswers(text []byte) (map[string]string, error) {
 	var doc yaml.Node
-	if err := yaml.NewDecoder(bytes.NewReader(text)).Decode(&doc); err != nil {
-		if len(bytes.TrimSpace(text)) == 0 {
-			return nil, nil
-		}
-		return nil, fmt.Errorf("no YAML: %s", strings.TrimPrefix(err.Error(), "yaml: "))
+	dec := yaml.NewDecoder(bytes.NewReader(text))
+	switch err := dec.Decode(&doc); {
+	case errors.Is(err, io.EOF): // nothing, or comments alone
+		return nil, nil
+	case err != nil:
+		return nil, noYAML(err)
+	}
+	switch err := dec.Decode(new(yaml.Node)); {
+	case err == nil:
+		return nil, errors.New("a second document begins with ---: write all answers into one")
+	case !errors.Is(err, io.EOF):
+		return nil, noYAML(err)
+	}
+	top := doc.Content[0]
+	if top.Kind != yaml.MappingNode && top.Tag != "!!null" {
+		return nil, fmt.Errorf("line %d: an answer has no name; write name: value", top.Line)
 	}
 	values := map[string]string{}
-	if err := flatten(doc.Content[0], "", values); err != nil {
+	if err := flatten(top, "", values); err != nil {
 		return nil, err
 	}
 	return values, known(values)
+}
+
+func noYAML(err error) error {
+	return fmt.Errorf("no YAML: %s", strings.TrimPrefix(err.Error(), "yaml: "))
 }
 
 // known refuses what nobody would read: an answer that is misspelt would be lost in silence.

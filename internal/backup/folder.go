@@ -3,6 +3,7 @@ package backup
 import (
 	"encoding/json"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -122,7 +123,12 @@ func nextName(names []string, now time.Time) string {
 
 // readJSON reads a file of ours. An error wraps fs.ErrNotExist when there is none, and else says that it is damaged.
 func readJSON(path string, into any) error {
-	b, err := os.ReadFile(path)
+	f, err := openFile(path)
+	if err != nil {
+		return diskError(err)
+	}
+	defer f.Close()
+	b, err := io.ReadAll(f)
 	if err != nil {
 		return diskError(err)
 	}
@@ -131,6 +137,20 @@ func readJSON(path string, into any) error {
 	}
 	return nil
 }
+
+// openFile opens a file of a backup. Anything else under its name, such as a pipe, could hold the reader for ever.
+func openFile(path string) (*os.File, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: errNoFile}
+	}
+	return os.Open(path)
+}
+
+var errNoFile = errors.New("is no regular file")
 
 // writeJSON puts a file into a folder, whole or not at all.
 func writeJSON(dir, name string, value any) error {

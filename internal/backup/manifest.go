@@ -9,7 +9,6 @@ import (
 	"io"
 	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -100,7 +99,7 @@ func (m *Manifest) read(root string, to db.ExportSink) (*contents, error) {
 }
 
 func (m *Manifest) readFile(path string, to db.ExportSink) (*contents, error) {
-	f, err := os.Open(path)
+	f, err := openFile(path)
 	if err != nil {
 		return nil, err
 	}

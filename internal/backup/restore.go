@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"sync"
 
@@ -141,9 +140,12 @@ func checkBlob(ctx context.Context, root string, d pack.Digest) (wrong string, e
 	if err := ctx.Err(); err != nil {
 		return "", storage.Cancelled(err)
 	}
-	f, err := os.Open(blobPath(root, d))
+	f, err := openFile(blobPath(root, d))
 	if errors.Is(err, fs.ErrNotExist) {
 		return "missing", nil
+	}
+	if errors.Is(err, errNoFile) {
+		return "is no regular file", nil
 	}
 	if err != nil {
 		return "", diskError(err)
@@ -186,7 +188,7 @@ func putBlob(ctx context.Context, root string, to storage.Store, d pack.Digest) 
 	case !pack.IsKind(err, pack.KindNotFound):
 		return err
 	}
-	f, err := os.Open(blobPath(root, d))
+	f, err := openFile(blobPath(root, d))
 	if err != nil {
 		return diskError(err)
 	}

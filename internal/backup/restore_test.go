@@ -6,10 +6,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"packregistry/internal/backup"
@@ -61,6 +63,30 @@ func TestDamagedBackup(t *testing.T) {
 	if _, err := f.restore(into, backup.RestoreOptions{}); err != nil {
 		t.Error(err)
 	}
+}
+
+// A pipe in a file's place is damage, and nothing to wait for.
+func TestPipeInBackup(t *testing.T) {
+	e, into, f := embedded(t), embedded(t), newFolder(t)
+	d := e.push("one", "1.0.0")
+	r := f.create(e)
+	for path, want := range map[string]string{
+		f.blob(d): string(d) + " (is no regular file)",
+		filepath.Join(f.root, "backups", r.Name, "catalogue.jsonl.gz"): "is no regular file",
+		filepath.Join(f.root, "backups", r.Name, "manifest.json"):      "is no regular file",
+	} {
+		aside := filepath.Join(t.TempDir(), "aside")
+		if err := errors.Join(os.Rename(path, aside), syscall.Mkfifo(path, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.restore(into, backup.RestoreOptions{}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+		if err := os.Rename(aside, path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	into.empty()
 }
 
 func edit(how func(*backup.Manifest)) func([]byte) []byte {

@@ -74,6 +74,8 @@ func (p *Palette) check() (path string, err error) {
 		return "palette.url", errors.New("the address of Palette cannot be used; write https://api.spectrocloud.com, or the domain of a self-hosted Palette, without user, password or query")
 	case p.APIKey != "" && (p.User != "" || p.System):
 		return "palette.user", errors.New("an API key and a user are given; keep one of them")
+	case strings.ContainsFunc(p.APIKey, func(r rune) bool { return r <= ' ' || r > '~' }):
+		return "palette.apikey", errors.New("the API key holds a space, a line break or another character that no key has; give the key alone, on one line")
 	case p.Password != "" && p.User == "":
 		return "palette.password", errors.New("a password is given but no user; set palette.user, or remove it")
 	case kind != "oci" && kind != "pack":

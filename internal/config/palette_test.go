@@ -62,4 +62,11 @@ func TestPalette(t *testing.T) {
 	if err := (Palette{URL: "p", APIKey: "k"}).Complete(false); err != nil {
 		t.Error(err)
 	}
+	// A file of two lines, or one with a word before the key: no header can carry it.
+	for _, key := range []string{"hunter2\nhunter3", "key: hunter2", "hunter2\x00", "hunter2\u00a0"} {
+		p := Palette{URL: "p", APIKey: key, Kind: "oci", Namespace: "default"}
+		if err := p.Check(); err == nil || !strings.Contains(err.Error(), "palette.apikey: ") || strings.Contains(err.Error(), "hunter") {
+			t.Errorf("%q: %v", key, err)
+		}
+	}
 }
