@@ -1,10 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
 	"packregistry/internal/config"
+	"packregistry/internal/pack"
 	"packregistry/internal/palette"
 )
 
@@ -38,7 +40,11 @@ func paletteClient(p config.Palette) (*palette.Client, error) {
 		}
 	}
 	client, err := palette.New(o)
-	if err != nil {
+	var of *pack.Error
+	switch {
+	case errors.As(err, &of) && of.Code == "palette_ca_invalid":
+		return nil, fmt.Errorf("palette.ca: %w", err)
+	case err != nil:
 		return nil, fmt.Errorf("palette.url: %w", err)
 	}
 	return client, nil

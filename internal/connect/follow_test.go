@@ -168,3 +168,30 @@ func TestStaleIsTold(t *testing.T) {
 		t.Errorf("%d syncs were asked for", n-asked)
 	}
 }
+
+// A clock of Palette's that is far ahead does not make the last good sync one of the future: nothing would be told for as long.
+func TestClockAhead(t *testing.T) {
+	h := newHouse(t)
+	target := h.target()
+	h.follow(h.service(nil), &target)
+	h.shown(h.push("full", "1.0.0", "a: 1\n"))
+	h.mu.Lock()
+	h.wrong = 1000 * time.Hour
+	h.mu.Unlock()
+	finished := h.palette.Finished(h.status().UID)
+	h.palette.Daily()
+	h.eventually("Palette has synced by itself", func() bool { return h.palette.Finished(h.status().UID) > finished })
+	h.pass(20 * time.Hour)
+	read := h.asked("GET", "/sync/status")
+	must(h.core.Publish(context.Background(), registry.Upload{Namespace: "other", Body: bytes.NewReader(packtest.PackZip("x", "1.0.0")), By: "alice"}))(t)
+	h.eventually("the status is read", func() bool { return h.asked("GET", "/sync/status") > read })
+	h.pass(27 * time.Hour)
+	h.palette.Fail(palettetest.Faults{SyncStops: 1})
+	h.push("full", "2.0.0", "a: 2\n")
+	h.eventually("it is told", func() bool {
+		return strings.Contains(h.log.String(), "has not synced this registry for more than 26 hours")
+	})
+	if good := h.status().Sync.GoodAt; good.After(h.now()) {
+		t.Errorf("the last good sync is of %s", good)
+	}
+}

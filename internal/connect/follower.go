@@ -28,6 +28,8 @@ const (
 	staleAfter = 25 * time.Hour
 	warnAfter  = 26 * time.Hour
 	warnEvery  = 24 * time.Hour
+	// aheadMost is how far Palette's clock may be ahead of this one.
+	aheadMost = time.Hour
 )
 
 // follower keeps one connection in sync.
@@ -230,7 +232,8 @@ func (f *follower) readStatus(ctx context.Context, c db.Connection, now time.Tim
 	if st.State == palette.StateRunning {
 		f.idle = now.Add(runningLook - idleLook)
 	}
-	if st.State == palette.StateDone && st.LastSynced.After(c.Sync.Good) {
+	// A moment that is far ahead, of a wrong clock there, would keep silent for as long what warn and the metrics have to tell.
+	if st.State == palette.StateDone && st.LastSynced.After(c.Sync.Good) && st.LastSynced.Before(now.Add(aheadMost)) {
 		c.Sync.Good, c.Sync.Ended, c.Sync.State, c.Sync.Problem = st.LastSynced, st.LastSynced, string(st.State), st.Message
 		return f.s.cfg.Store.PutSync(ctx, c.Name, c.UID, c.Sync)
 	}

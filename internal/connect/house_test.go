@@ -49,6 +49,7 @@ type house struct {
 
 	mu       sync.Mutex
 	ahead    time.Duration // of the real time, for Palette and for services
+	wrong    time.Duration // how much more Palette's clock is ahead
 	examined int
 	unready  []string // what the next examinations find failed
 }
@@ -71,7 +72,7 @@ func newHouse(t *testing.T) *house {
 		OCI: oci.New(oci.Config{Registry: h.core, Store: store, DB: h.db, OCI: h.db, SpoolDir: dir, ManifestLimit: 4 << 20, Log: slog.New(slog.DiscardHandler), Now: time.Now}),
 	}))(t)
 	h.reg = serve(t, face)
-	h.palette = palettetest.New(palettetest.Options{APIKey: apiKey, Now: h.now, Rate: -1})
+	h.palette = palettetest.New(palettetest.Options{APIKey: apiKey, Now: h.nowThere, Rate: -1})
 	h.at = serve(t, h.palette)
 	t.Cleanup(func() { h.palette.Close(); h.reg.Close(); h.at.Close(); _ = h.db.Close() })
 	return h
@@ -102,6 +103,13 @@ func (h *house) now() time.Time {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return time.Now().Add(h.ahead)
+}
+
+// nowThere is what Palette's clock tells.
+func (h *house) nowThere() time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return time.Now().Add(h.ahead + h.wrong)
 }
 
 func (h *house) pass(d time.Duration) {
