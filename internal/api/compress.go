@@ -33,12 +33,15 @@ func (s *server) compressed(next http.Handler) http.Handler {
 }
 
 // acceptsGzip reads Accept-Encoding (RFC 9110 12.5.3): gzip or * without q=0.
-func acceptsGzip(accept string) bool {
+func acceptsGzip(accept string) bool { return accepts(accept, "gzip", true) }
+
+// accepts reports whether a coding is accepted by its name, or by * where that counts.
+func accepts(accept, wanted string, any bool) bool {
 	found := false
 	for item := range strings.SplitSeq(accept, ",") {
 		coding, params, _ := strings.Cut(item, ";")
 		coding = strings.ToLower(strings.TrimSpace(coding))
-		if coding != "gzip" && coding != "*" {
+		if coding != wanted && (coding != "*" || !any) {
 			continue
 		}
 		ok := true
@@ -46,7 +49,7 @@ func acceptsGzip(accept string) bool {
 			q, err := strconv.ParseFloat(value, 64)
 			ok = err == nil && q > 0
 		}
-		if coding == "gzip" {
+		if coding == wanted {
 			return ok
 		}
 		found = ok

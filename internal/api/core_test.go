@@ -28,6 +28,7 @@ type house struct {
 	t    testing.TB
 	api  *server
 	core *registry.Registry
+	cfg  registry.Config // of core
 }
 
 const (
@@ -50,10 +51,11 @@ func newHouse(t testing.TB, change func(*Config)) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	core := registry.New(registry.Config{
+	coreConfig := registry.Config{
 		Store: store, DB: catalogue, Checker: checker, SpoolDir: t.TempDir(), ArchiveLimit: testArchiveLimit,
 		Log: slog.New(slog.DiscardHandler), Now: time.Now,
-	})
+	}
+	core := registry.New(coreConfig)
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
@@ -74,7 +76,7 @@ func newHouse(t testing.TB, change func(*Config)) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &house{Server: httptest.NewServer(s.handler()), t: t, api: s, core: core}
+	h := &house{Server: httptest.NewServer(s.handler()), t: t, api: s, core: core, cfg: coreConfig}
 	t.Cleanup(func() {
 		stop()
 		h.Server.CloseClientConnections()

@@ -7,12 +7,14 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"time"
 
 	"packregistry/internal/pack"
+	"packregistry/internal/registry/snapshot"
 )
 
-// getCatalog streams the catalogue as of one instant. Nothing changed costs one
+// getCatalog gives the catalogue as of one instant. Nothing changed costs one
 // look at the head.
 func (s *server) getCatalog(w http.ResponseWriter, r *http.Request) error {
 	namespace := namespaceOf(r)
@@ -44,9 +46,56 @@ func (s *server) getCatalog(w http.ResponseWriter, r *http.Request) error {
 	if r.Method == http.MethodHead {
 		return nil
 	}
+	coding := codingOf(r.Header.Get("Accept-Encoding"))
+	book, cursor, err := s.cfg.Registry.Book(r.Context(), namespace, coding)
+	if err == nil {
+		h["Etag"] = s.catalogTag(cursor, namespace).values
+		s.sendBook(w, r, book, coding)
+		c.read(cursor)
+		return nil
+	}
+	if r.Context().Err() != nil {
+		return err
+	}
+	// It can still be read as a stream, or the stream says what is wrong.
+	s.cfg.Log.WarnContext(r.Context(), "the catalogue cannot be written down and is streamed instead", "error", err)
+	if cursor, err = s.streamCatalog(w, r, namespace); err == nil {
+		c.read(cursor)
+	}
+	return err
+}
+
+// sendBook sends the catalogue as it was written down.
+func (s *server) sendBook(w http.ResponseWriter, r *http.Request, book *snapshot.Reading, coding snapshot.Coding) {
+	h := w.Header()
+	h.Add("Vary", "Accept-Encoding")
+	if coding != snapshot.Plain { // which nothing compresses on the way, for gzip would have been chosen here
+		h.Set("Content-Encoding", string(coding))
+	}
+	h.Set("Content-Length", strconv.FormatInt(book.Size, 10))
+	w.WriteHeader(http.StatusOK)
+	if _, err := book.WriteTo(w); err != nil {
+		callOf(r.Context()).err = err
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// codingOf chooses Zstandard for who asks for it by name, and else gzip where it is taken.
+func codingOf(accept string) snapshot.Coding {
+	switch {
+	case accepts(accept, "zstd", false):
+		return snapshot.Zstd
+	case acceptsGzip(accept):
+		return snapshot.Gzip
+	}
+	return snapshot.Plain
+}
+
+// streamCatalog reads the catalogue while it sends it, and gives the cursor of its instant.
+func (s *server) streamCatalog(w http.ResponseWriter, r *http.Request, namespace string) (cursor string, err error) {
 	out := bufio.NewWriterSize(w, writeChunk)
 	lines := json.NewEncoder(out)
-	cursor, err := s.cfg.Registry.Catalogue(r.Context(), namespace, func(v *pack.Version) error { return lines.Encode(v) })
+	cursor, err = s.cfg.Registry.Catalogue(r.Context(), namespace, func(v *pack.Version) error { return lines.Encode(v) })
 	if err == nil {
 		err = lines.Encode(map[string]string{"cursor": cursor})
 	}
@@ -56,10 +105,9 @@ func (s *server) getCatalog(w http.ResponseWriter, r *http.Request) error {
 	call := callOf(r.Context())
 	switch {
 	case err == nil:
-		c.read(cursor)
-		return nil
+		return cursor, nil
 	case !call.answered():
-		return err
+		return "", err
 	}
 	// Lines are out already: only a broken connection says that they are not all.
 	call.err = err

@@ -2,19 +2,24 @@ package api
 
 import (
 	"bufio"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/klauspost/compress/zstd"
 	"packregistry/internal/api/gen"
+
 	"packregistry/internal/pack"
+	"packregistry/internal/registry"
 )
 
 // catalogue reads sync/catalog and insists on the last line.
@@ -72,6 +77,60 @@ func TestCatalogue(t *testing.T) {
 	h.as("reader", "GET", "/api/v1/sync/catalog?namespace=NO", nil).want(t, 400)
 }
 
+// The catalogue is the same in every coding, and where it cannot be written down.
+func TestCatalogueCodings(t *testing.T) {
+	h := newHouse(t, nil)
+	for i := range 30 {
+		h.push(small(fmt.Sprintf("p%02d", i), "1.0.0"), "")
+	}
+	get := func(coding string) answer {
+		t.Helper()
+		return h.as("reader", "GET", "/api/v1/sync/catalog", nil, "Accept-Encoding", coding).want(t, 200)
+	}
+	plain := get("identity")
+	if lines, _ := catalogue(t, plain); len(lines) != 30 || plain.header.Get("Content-Encoding") != "" {
+		t.Fatalf("%d lines, %v", len(lines), plain.header)
+	}
+	for accept, want := range map[string]string{"gzip": "gzip", "gzip, zstd": "zstd", "zstd;q=0, *": "gzip", "br": ""} {
+		got := get(accept)
+		var r io.Reader = strings.NewReader(got.body)
+		var err error
+		switch want {
+		case "gzip":
+			r, err = gzip.NewReader(r)
+		case "zstd":
+			r, err = zstd.NewReader(r)
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", accept, err)
+		}
+		text, err := io.ReadAll(r)
+		if err != nil || string(text) != plain.body || got.header.Get("Content-Encoding") != want || got.header.Get("Vary") != "Accept-Encoding" {
+			t.Errorf("%s: %v, %d bytes, %v", accept, err, len(text), got.header)
+		}
+		if got.header.Get("ETag") != plain.header.Get("ETag") {
+			t.Errorf("%s: another ETag", accept)
+		}
+	}
+	if err := os.RemoveAll(h.cfg.SpoolDir); err != nil {
+		t.Fatal(err)
+	}
+	h.as("publisher", "PUT", "/api/v1/packs/p01/tags/stable", []byte(`{"version":"1.0.0"}`)).want(t, 200)
+	lines, _ := catalogue(t, get("gzip;q=0"))
+	if len(lines) != 30 || len(lines[1].Tags) != 1 {
+		t.Errorf("after a change without a folder: %d lines, %v", len(lines), lines[1].Tags)
+	}
+	// A server that has written nothing down yet.
+	s, err := newServer(Config{Registry: registry.New(h.cfg), Auth: fakeAuth{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ts := newHTTP(t, s.observe(s.handle(s.getCatalog)))
+	if lines, _ := catalogue(t, ask(t, ts, "", "GET", "/", nil).want(t, 200)); len(lines) != 30 {
+		t.Errorf("streamed: %d lines", len(lines))
+	}
+}
+
 // TestBrokenCatalogueIsSeen cuts the database off in the middle: a cancelled
 // catalogue must not look like a whole one.
 func TestBrokenCatalogueIsSeen(t *testing.T) {
@@ -86,7 +145,10 @@ func TestBrokenCatalogueIsSeen(t *testing.T) {
 		ctx, cancel := context.WithCancel(r.Context())
 		defer cancel()
 		broken.ResponseWriter, broken.cancel = w, cancel
-		s.handle(s.getCatalog)(broken, r.WithContext(ctx))
+		s.handle(func(w http.ResponseWriter, r *http.Request) error {
+			_, err := s.streamCatalog(w, r, "*")
+			return err
+		})(broken, r.WithContext(ctx))
 	})))
 	res, err := ts.Client().Get(ts.URL + "?namespace=*")
 	if err != nil {

@@ -176,6 +176,12 @@ type Feed interface {
 	// grow with the catalogue.
 	Snapshot(ctx context.Context, namespace string, fn func(*pack.Version) error) (Mark, error)
 
+	// SnapshotSince tells what of a Snapshot of all namespaces, taken at since, is no longer so,
+	// as of one instant: changed are the packs of all changes after since, and fn is called
+	// for each version that one of them has now, as Snapshot does. With more than most packs
+	// changed it calls fn for none and changed is longer than most. KindCursorGone like Changes.
+	SnapshotSince(ctx context.Context, since Mark, most int, fn func(*pack.Version) error) (changed []PackName, _ Mark, err error)
+
 	// Watch returns a channel that receives (coalesced, never blocking the sender)
 	// whenever the head may have moved, also by another process, and whether a live
 	// notification connection stands behind it is told by Live. The channel is

@@ -13,6 +13,7 @@ import (
 	"packregistry/internal/db"
 	"packregistry/internal/pack"
 	"packregistry/internal/pack/check"
+	"packregistry/internal/registry/snapshot"
 	"packregistry/internal/storage"
 )
 
@@ -60,6 +61,8 @@ type Registry struct {
 	probes   [probeCount]probe
 	counts   counters
 	looks    joined
+	// books is the catalogue, written down.
+	books *snapshot.Keeper
 	// streams bounds Catalogue.
 	streams streams
 	chores  chores
@@ -75,7 +78,9 @@ func New(cfg Config) *Registry {
 	if cfg.LeaseTTL == 0 {
 		cfg.LeaseTTL = DefaultLeaseTTL
 	}
-	return &Registry{cfg: cfg, streams: make(streams, MaxStreams), looks: joined{turns: make(chan struct{}, headReads)}}
+	return &Registry{
+		cfg: cfg, books: snapshot.New(cfg.DB, cfg.SpoolDir), streams: make(streams, MaxStreams), looks: joined{turns: make(chan struct{}, headReads)},
+	}
 }
 
 // Upload is a request to publish.

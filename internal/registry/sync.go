@@ -6,6 +6,7 @@ import (
 
 	"packregistry/internal/db"
 	"packregistry/internal/pack"
+	"packregistry/internal/registry/snapshot"
 )
 
 // Limits of Changes.
@@ -40,6 +41,27 @@ func (r *Registry) Catalogue(ctx context.Context, namespace string, fn func(*pac
 		return "", err
 	}
 	return db.EncodeCursor(mark), nil
+}
+
+// Book gives the whole catalogue of a namespace ("*" for all) as it goes out, as of one
+// instant that is never before the call, and the cursor of that instant. It is written down
+// compressed and kept up with the feed, so that who reads it, and how slowly, costs the
+// database nothing. An error means that it could not be written down (a full disk, say):
+// Catalogue needs no disk.
+func (r *Registry) Book(ctx context.Context, namespace string, coding snapshot.Coding) (*snapshot.Reading, string, error) {
+	if err := checkScope(namespace); err != nil {
+		return nil, "", err
+	}
+	head, err := r.Mark(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	book, err := r.books.At(ctx, head)
+	if err != nil {
+		return nil, "", err
+	}
+	reading, err := book.Read(namespace, coding)
+	return reading, db.EncodeCursor(book.Mark()), err
 }
 
 // Changes reads the feed after since, "" being the time before any change and Now the

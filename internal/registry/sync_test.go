@@ -1,7 +1,9 @@
 package registry_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -17,6 +19,7 @@ import (
 	"packregistry/internal/pack"
 	"packregistry/internal/pack/packtest"
 	"packregistry/internal/registry"
+	"packregistry/internal/registry/snapshot"
 )
 
 // mirror is a client that knows only Catalogue and Changes.
@@ -414,4 +417,48 @@ func TestCatalogueStopsWithItsReader(t *testing.T) {
 	}
 	_, err := e.Catalogue(t.Context(), "Not a namespace", nil)
 	wantKind(t, err, pack.KindInvalid, "")
+}
+
+// What goes out as the whole catalogue is the catalogue at the moment of asking, whichever
+// replica has changed it.
+func TestBookNeverLags(t *testing.T) {
+	both(t, func(t *testing.T, open func(testing.TB, ...change) *env) {
+		a := open(t)
+		replicas := []*env{a, a.replica()}
+		ctx := t.Context()
+		for step := range 12 {
+			e := replicas[step%2]
+			var err error
+			switch name := fmt.Sprintf("p%d", step%5); step {
+			default:
+				u := upload(packtest.PackZip(name, "1.0.0", packtest.File("f", fmt.Sprint(step))))
+				u.Force, u.Message = true, "again"
+				_, err = e.Publish(ctx, u)
+			case 7:
+				err = e.SetTag(ctx, ns, "p1", "stable", "1.0.0", "t")
+			case 9:
+				err = e.DeletePack(ctx, ns, "p1", "t")
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			var want bytes.Buffer
+			lines := json.NewEncoder(&want)
+			cursor, err := a.Catalogue(ctx, ns, func(v *pack.Version) error { return lines.Encode(v) })
+			if err != nil {
+				t.Fatal(err)
+			}
+			fmt.Fprintf(&want, "{\"cursor\":%q}\n", cursor)
+			for i, r := range replicas {
+				book, at, err := r.Book(ctx, ns, snapshot.Plain)
+				if err != nil {
+					t.Fatal(err)
+				}
+				var got bytes.Buffer
+				if _, err := book.WriteTo(&got); err != nil || at != cursor || got.String() != want.String() {
+					t.Fatalf("step %d, replica %d: %v, cursor %s, want %s\n%s\nwant\n%s", step, i, err, at, cursor, &got, &want)
+				}
+			}
+		}
+	})
 }

@@ -49,6 +49,14 @@ func calls(d db.DB) map[string]func(context.Context) error {
 		"PruneRevisions": func(ctx context.Context) error { _, err := d.PruneRevisions(ctx, pushedAt); return err },
 		"Head":           func(ctx context.Context) error { _, err := d.Head(ctx); return err },
 		"Changes":        func(ctx context.Context) error { _, _, err := d.Changes(ctx, db.Mark{}, "*", 1); return err },
+		"EachChange": func(ctx context.Context) error {
+			_, err := d.EachChange(ctx, db.Mark{}, "*", 1, func(*pack.Change) {})
+			return err
+		},
+		"SnapshotSince": func(ctx context.Context) error {
+			_, _, err := d.SnapshotSince(ctx, db.Mark{Seq: 1, Mark: "x"}, 1, func(*pack.Version) error { return nil })
+			return err
+		},
 		"Snapshot": func(ctx context.Context) error {
 			_, err := d.Snapshot(ctx, "*", func(*pack.Version) error { return nil })
 			return err

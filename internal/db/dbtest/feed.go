@@ -3,7 +3,9 @@ package dbtest
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"packregistry/internal/db"
@@ -19,6 +21,7 @@ func feedTests() []test {
 		{"cursors survive a restart", feedRestart},
 		{"a snapshot and the changes since are the state, under writers", feedState},
 		{"an error of the receiver ends a snapshot", feedSnapshotError},
+		{"what of a snapshot is no longer so", feedSnapshotSince},
 	}
 }
 
@@ -142,13 +145,28 @@ func feedRestart(t *testing.T, env Env) {
 type mirror map[string]string // namespace name version: digest and revision; namespace name #tag: version
 
 func (m mirror) snapshot(t testing.TB, d db.DB) db.Mark {
-	return must(d.Snapshot(t.Context(), "*", func(v *pack.Version) error {
-		m[v.Namespace+" "+v.Name+" "+v.Version] = fmt.Sprint(v.Digest, v.ContentDigest, v.Revision)
-		for _, tag := range v.Tags {
-			m[v.Namespace+" "+v.Name+" #"+tag] = v.Version
-		}
-		return nil
-	}))(t)
+	return must(d.Snapshot(t.Context(), "*", m.take))(t)
+}
+
+// take is what a snapshot calls.
+func (m mirror) take(v *pack.Version) error {
+	m[v.Namespace+" "+v.Name+" "+v.Version] = fmt.Sprint(v.Digest, v.ContentDigest, v.Revision)
+	for _, tag := range v.Tags {
+		m[v.Namespace+" "+v.Name+" #"+tag] = v.Version
+	}
+	return nil
+}
+
+// advance replaces what is not so any more.
+func (m mirror) advance(t testing.TB, d db.DB, since db.Mark) db.Mark {
+	now := mirror{}
+	changed, mark, err := d.SnapshotSince(t.Context(), since, 1000, now.take)
+	ok(t, err)
+	for _, p := range changed {
+		maps.DeleteFunc(m, func(key, _ string) bool { return strings.HasPrefix(key, p.Namespace+" "+p.Name+" ") })
+	}
+	maps.Copy(m, now)
+	return mark
 }
 
 func (m mirror) apply(t testing.TB, changes []pack.Change) {
@@ -237,6 +255,9 @@ func feedState(t *testing.T, env Env) {
 					mirrors[i].apply(t, list)
 					marks[i] = next
 				}
+				if i%3 == 1 {
+					marks[i] = mirrors[i].advance(t, other, marks[i])
+				}
 			}
 		}
 	}
@@ -247,6 +268,9 @@ func feedState(t *testing.T, env Env) {
 		t.Fatalf("the test did nothing: %d entries, %d mirrors", len(state), len(mirrors))
 	}
 	for i, m := range mirrors {
+		if i%3 == 1 {
+			marks[i] = m.advance(t, env.DB, marks[i])
+		}
 		changes, end := changesSince(t, env.DB, marks[i], "*")
 		m.apply(t, changes)
 		same(t, "end", head, end)
@@ -275,4 +299,38 @@ func feedSnapshotError(t *testing.T, env Env) {
 	same(t, "versions", []string{"1.0.0", "2.0.0", "3.0.0"}, got)
 	same(t, "mark", must(env.DB.Head(t.Context()))(t), mark)
 	must(env.DB.Snapshot(t.Context(), "nowhere", func(*pack.Version) error { t.Error("not empty"); return nil }))(t)
+}
+
+func feedSnapshotSince(t *testing.T, env Env) {
+	ctx := t.Context()
+	start := must(env.DB.Head(ctx))(t)
+	push(t, env.DB, "default", "x", "1.0.0")
+	push(t, env.DB, "other", "x", "1.0.0")
+	push(t, env.DB, "default", "gone", "1.0.0")
+	ok(t, env.DB.DeletePack(ctx, "default", "gone", "bob"))
+	var got []string
+	take := func(v *pack.Version) error {
+		got = append(got, v.Namespace+"/"+v.Name+" "+v.Version+fmt.Sprint(v.Tags))
+		return nil
+	}
+	changed, mark, err := env.DB.SnapshotSince(ctx, start, 3, take)
+	ok(t, err)
+	same(t, "changed", []db.PackName{{Namespace: "default", Name: "gone"}, {Namespace: "default", Name: "x"}, {Namespace: "other", Name: "x"}}, changed)
+	same(t, "versions", []string{"default/x 1.0.0[]", "other/x 1.0.0[]"}, got)
+	same(t, "mark", must(env.DB.Head(ctx))(t), mark)
+
+	got = nil
+	if changed, _, err = env.DB.SnapshotSince(ctx, start, 2, take); err != nil || len(changed) < 3 || len(got) > 0 {
+		t.Errorf("more changed than are wanted: %v, %v, %v", changed, got, err)
+	}
+	ok(t, env.DB.SetTag(ctx, "other", "x", "stable", "1.0.0", "bob"))
+	changed, now, err := env.DB.SnapshotSince(ctx, mark, 3, take)
+	ok(t, err)
+	same(t, "changed", []db.PackName{{Namespace: "other", Name: "x"}}, changed)
+	same(t, "versions", []string{"other/x 1.0.0[stable]"}, got)
+	if changed, again, err := env.DB.SnapshotSince(ctx, now, 3, take); err != nil || len(changed) > 0 || again != now {
+		t.Errorf("nothing changed: %v, %v, %v", changed, again, err)
+	}
+	_, _, err = env.DB.SnapshotSince(ctx, db.Mark{Seq: mark.Seq, Mark: "another"}, 3, take)
+	wantKind(t, err, pack.KindCursorGone, "cursor_gone")
 }

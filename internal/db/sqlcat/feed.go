@@ -176,8 +176,7 @@ func eachChange(rows Rows, since db.Mark, limit int, fn func(*pack.Change)) (db.
 			}
 			// The zero mark is before any change of any feed.
 			if since != (db.Mark{}) && (since.Mark == "" || since.Mark != string(namespace)) {
-				return db.Mark{}, pack.Errorf(pack.KindCursorGone, "cursor_gone",
-					"the cursor is not of this catalogue, which may have been restored from a backup: start again from the catalog")
+				return db.Mark{}, cursorGone()
 			}
 			continue
 		case n > limit: // there is more: the caller has read up to the last one it gets
@@ -195,6 +194,11 @@ func eachChange(rows Rows, since db.Mark, limit int, fn func(*pack.Change)) (db.
 		fn(&ch)
 	}
 	return head, rows.Err()
+}
+
+func cursorGone() error {
+	return pack.Errorf(pack.KindCursorGone, "cursor_gone",
+		"the cursor is not of this catalogue, which may have been restored from a backup: start again from the catalog")
 }
 
 // borrowed is text in memory that will be written to again.

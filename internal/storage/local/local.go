@@ -36,7 +36,7 @@ type Store struct {
 	tmp  string
 	now  func() time.Time
 
-	trust trust
+	trust storage.Trust[identity]
 }
 
 // New makes the directories of a store below root where they are missing, makes
@@ -243,7 +243,7 @@ func ours(name string) bool {
 
 // Open implements storage.Store. A part can be sent without copying it through
 // this process (io.WriterTo), and so can a whole blob that this process has hashed
-// in the last trustFor and whose file has not been touched since; any other one is hashed on its way.
+// in the last storage.TrustFor and whose file has not been touched since; any other one is hashed on its way.
 func (s *Store) Open(ctx context.Context, d pack.Digest, offset, length int64) (io.ReadCloser, error) {
 	if err := begin(ctx, d); err != nil {
 		return nil, err

@@ -23,8 +23,12 @@ func (s *Store) stream(f *os.File, d pack.Digest, offset, length int64) (io.Read
 		return nil, err
 	}
 	if n == file.size {
-		if now := s.now(); !s.trust.holds(d, file, now) {
-			held := func() { s.trust.add(d, file, now) }
+		if now := s.now(); !s.trust.Holds(d, file, now) {
+			held := func() {
+				if file.still(now) {
+					s.trust.Add(d, file, now)
+				}
+			}
 			return storage.VerifyReader(&part{f: f, d: d, left: n}, d, n, held), nil
 		}
 	}

@@ -47,7 +47,7 @@ func TestTrust(t *testing.T) {
 	if !read("") {
 		t.Error("a file is not trusted that was hashed just now")
 	}
-	now = now.Add(trustFor)
+	now = now.Add(storage.TrustFor)
 	if read("") {
 		t.Error("a file is trusted for ever")
 	}
@@ -69,25 +69,5 @@ func TestTrust(t *testing.T) {
 	}
 	if first, second := read(pack.KindCorrupt), read(pack.KindCorrupt); first || second {
 		t.Error("a damaged file is trusted")
-	}
-}
-
-func TestTrustIsBounded(t *testing.T) {
-	var tr trust
-	file := identity{known: true}
-	at := time.Unix(1_000_000, 0)
-	first := pack.Digest("")
-	for i := range 5 * trustSize {
-		_, d := storagetest.Blob(uint64(i), 8)
-		if i == 0 {
-			first = d
-		}
-		tr.add(d, file, at)
-		if i%(trustSize/2) == 0 && !tr.holds(first, file, at) {
-			t.Fatalf("what is asked for all the time was forgotten after %d others", i)
-		}
-	}
-	if len(tr.young) > trustSize || len(tr.old) > trustSize {
-		t.Errorf("remembers %d and %d", len(tr.young), len(tr.old))
 	}
 }

@@ -29,6 +29,7 @@ func (s *Store) Open(ctx context.Context, d pack.Digest, offset, length int64) (
 		return s.openEmpty(ctx, d, offset, 0)
 	}
 	st := &stream{s: s, ctx: ctx, d: d, pos: offset}
+	opened := s.now()
 	size, n, err := st.get(offset, length)
 	if status, _ := response(err); status == http.StatusRequestedRangeNotSatisfiable {
 		return s.openEmpty(ctx, d, offset, length)
@@ -38,10 +39,22 @@ func (s *Store) Open(ctx context.Context, d pack.Digest, offset, length int64) (
 	}
 	s.bucketSeen.Store(true)
 	st.left = n
-	if n == size {
-		return storage.VerifyReader(st, d, size), nil
+	if n < size || s.trust.Holds(d, st.object, opened) {
+		return st, nil
 	}
-	return st, nil
+	return storage.VerifyReader(st, d, size, func() {
+		if st.resumes == 0 && st.object.etag != "" { // all of it came from one object that can be told from others
+			s.trust.Add(d, st.object, opened)
+		}
+	}), nil
+}
+
+// identity tells an object from one that was put in its place. The ETag follows from the
+// bytes, or is new with each write.
+type identity struct {
+	etag     string
+	size     int64
+	modified int64
 }
 
 // openEmpty answers what S3 has no range for: an offset at or beyond the end, or a
@@ -71,7 +84,9 @@ type stream struct {
 	d    pack.Digest
 	body io.ReadCloser
 	pos  int64 // in the object
-	left int64
+	// object is what the answer to the last get was from.
+	object identity
+	left   int64
 
 	resumes int
 	closed  bool
@@ -111,6 +126,7 @@ func (st *stream) get(offset, length int64) (size, n int64, err error) {
 		n = length
 	}
 	st.body = out.Body
+	st.object = identity{aws.ToString(out.ETag), size, aws.ToTime(out.LastModified).Unix()}
 	return size, n, nil
 }
 
@@ -149,6 +165,33 @@ func (st *stream) Read(p []byte) (int, error) {
 	}
 }
 
+// WriteTo implements storage.Settled, for streams that verify nothing.
+func (st *stream) WriteTo(w io.Writer) (sent int64, err error) {
+	b := st.s.buffers.Get().(*[copyBuffer]byte)
+	defer st.s.buffers.Put(b)
+	for {
+		n, err := st.Read(b[:])
+		if n > 0 {
+			m, werr := w.Write(b[:n])
+			if sent += int64(m); werr != nil {
+				return sent, werr
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return sent, nil
+		}
+		if err != nil {
+			return sent, err
+		}
+	}
+}
+
+// Settled marks a storage.Settled.
+func (st *stream) Settled() {}
+
+// copyBuffer is what a stream holds while it is sent: as little as 500 slow readers can have.
+const copyBuffer = 64 << 10
+
 // resume asks for the rest after the connection broke with cause.
 func (st *stream) resume(cause error) error {
 	if errors.Is(cause, io.EOF) {
@@ -159,10 +202,14 @@ func (st *stream) resume(cause error) error {
 	}
 	st.resumes++
 	st.body.Close()
+	was := st.object
 	if _, n, err := st.get(st.pos, st.left); err != nil {
 		return fail(st.ctx, st.d, errors.Join(err, cause))
 	} else if n != st.left {
 		return storage.Corrupt(st.d, fmt.Errorf("%d bytes are left instead of %d", n, st.left))
+	}
+	if st.object != was {
+		return storage.Corrupt(st.d, errors.New("another object was put in its place while it was read"))
 	}
 	return nil
 }

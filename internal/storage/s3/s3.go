@@ -13,6 +13,7 @@ package s3
 import (
 	"context"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -38,6 +39,10 @@ type Store struct {
 	// bucketSeen is set once any answer proved that the bucket is there.
 	bucketSeen atomic.Bool
 
+	now     func() time.Time
+	trust   storage.Trust[identity]
+	buffers sync.Pool // of *[copyBuffer]byte
+
 	singleLimit int64 // largest blob put at once
 	partSize    int64 // smallest part of a larger one
 }
@@ -54,6 +59,7 @@ func New(ctx context.Context, cfg Config) (*Store, error) {
 	}
 	return &Store{
 		client: client, patient: retryer(cfg, true), cfg: cfg, prefix: cfg.prefix(),
+		now: time.Now, buffers: sync.Pool{New: func() any { return new([copyBuffer]byte) }},
 		singleLimit: singleLimit, partSize: minPart,
 	}, nil
 }

@@ -1,0 +1,21 @@
+package local
+
+import "time"
+
+// stillFor is how long a file must not have been touched before it was hashed, to be trusted: a
+// write within the same tick of the file system's clock would not show in its times.
+const stillFor = 2 * time.Second
+
+// identity tells a file that nobody has touched from any other. A write moves both
+// times; mtime can be set back, ctime cannot.
+type identity struct {
+	known         bool // false where the system does not tell enough
+	device, inode uint64
+	size          int64
+	mtime, ctime  time.Duration // since 1970
+}
+
+func (i identity) still(now time.Time) bool {
+	edge := time.Duration(now.Add(-stillFor).UnixNano())
+	return i.known && i.mtime < edge && i.ctime < edge
+}
