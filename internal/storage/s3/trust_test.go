@@ -45,7 +45,7 @@ func TestTrust(t *testing.T) {
 	bad := bytes.Clone(data)
 	bad[7] ^= 1
 	plant(t, s, storage.Key(d), bad)
-	if read(pack.KindCorrupt) || read(pack.KindCorrupt) {
+	if first, second := read(pack.KindCorrupt), read(pack.KindCorrupt); first || second {
 		t.Error("another object in its place is trusted")
 	}
 }
