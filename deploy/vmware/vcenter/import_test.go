@@ -112,7 +112,7 @@ func TestImport(t *testing.T) {
 	}
 	govc(t, "import.ova", "-options="+options, ova)
 	govc(t, "vm.change", "-vm", name, "-c", "4", "-m", "8192")
-	govc(t, "vm.change", "-vm", name, "-e", "guestinfo.registry.port=8443")
+	govc(t, "vm.change", "-vm", name, "-e", "guestinfo.registry.palette_url=https://palette.example.com")
 	govc(t, "vm.power", "-on", name)
 	if out := govc(t, "vm.info", name); !strings.Contains(out, "poweredOn") {
 		t.Errorf("vm.info:\n%s", out)
