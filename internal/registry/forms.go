@@ -70,10 +70,7 @@ func describeLayer(ctx context.Context, zip io.ReaderAt, report *check.Report) (
 }
 
 func (r *Registry) makeZip(ctx context.Context, uploaded blob, report *check.Report) (_ *forms, err error) {
-	spool, err := storage.NewSpool(r.cfg.SpoolDir)
-	if err != nil {
-		return nil, err
-	}
+	spool := storage.NewLazySpool(r.cfg.SpoolDir)
 	defer func() {
 		if err != nil {
 			spool.Close()

@@ -116,10 +116,7 @@ func checkUpload(u Upload) error {
 
 // receive spools a body and inspects it. The caller closes the spool.
 func (r *Registry) receive(ctx context.Context, body io.Reader) (_ *storage.Spool, _ *check.Report, err error) {
-	spool, err := storage.NewSpool(r.cfg.SpoolDir)
-	if err != nil {
-		return nil, nil, err
-	}
+	spool := storage.NewLazySpool(r.cfg.SpoolDir)
 	defer func() {
 		if err != nil {
 			spool.Close()
@@ -179,15 +176,22 @@ func coordinates(u Upload, m pack.Metadata) []pack.Finding {
 // same content is there, or other content that this upload may not replace.
 func (r *Registry) settled(ctx context.Context, u Upload, overwrite bool, report *check.Report) (*Published, error) {
 	m := report.Metadata
-	v, err := r.cfg.DB.Resolve(ctx, u.Namespace, m.Name, pack.Reference{Label: m.Version})
+	_, content, err := r.cfg.DB.Identity(ctx, u.Namespace, m.Name, m.Version)
 	switch {
 	case pack.IsKind(err, pack.KindNotFound):
 		return nil, nil
 	case err != nil:
 		return nil, err
-	case v.Version != m.Version: // a hand-set tag spelt like the version to come
-		return nil, nil
-	case v.ContentDigest == report.ContentDigest:
+	case content == report.ContentDigest:
+		v, err := r.cfg.DB.Resolve(ctx, u.Namespace, m.Name, pack.Reference{Label: m.Version})
+		switch {
+		case pack.IsKind(err, pack.KindNotFound):
+			return nil, nil // deleted meanwhile
+		case err != nil:
+			return nil, err
+		case v.Version != m.Version || v.ContentDigest != content:
+			return nil, nil // replaced meanwhile: the transaction decides
+		}
 		return &Published{Version: v, Outcome: db.Same}, nil
 	case !u.Force && !overwrite:
 		return nil, conflictHelp(pack.Errorf(pack.KindConflict, "version_exists", ""), m.Name, m.Version)

@@ -77,7 +77,7 @@ type Info struct {
 }
 
 // Source is the content of a Put, readable more than once (for retries).
-// *Spool is one. A Source that also has Path() string lies in a file that the
+// *Spool is one. A Source that also has Path() string, not empty, lies in a file that the
 // local store may link instead of copying, when it is on the same file system.
 type Source interface {
 	io.ReaderAt

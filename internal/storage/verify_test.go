@@ -193,3 +193,39 @@ func TestSpoolTakenAway(t *testing.T) {
 type neverEnding struct{}
 
 func (neverEnding) Read(p []byte) (int, error) { return len(p), nil }
+
+// A lazy spool makes its file only when it has to, and is otherwise the same.
+func TestLazySpool(t *testing.T) {
+	for _, size := range []int{0, 1, spoolMemory - 1, spoolMemory, spoolMemory + 1, 3 * spoolMemory} {
+		dir := t.TempDir()
+		s := NewLazySpool(dir)
+		data := strings.Repeat("0123456789", size/10+1)[:size]
+		if err := s.Fill(iotest.HalfReader(strings.NewReader(data)), int64(size)); err != nil {
+			t.Fatal(err)
+		}
+		files, err := os.ReadDir(dir)
+		if err != nil || (len(files) > 0) != (size > spoolMemory) || (s.Path() != "") != (size > spoolMemory) {
+			t.Errorf("%d bytes lie in %d files, %v, path %q", size, len(files), err, s.Path())
+		}
+		var buf bytes.Buffer
+		if err := CopyVerified(t.Context(), &buf, digestOf(data), s); err != nil || buf.String() != data || s.Size() != int64(size) {
+			t.Errorf("%d bytes: read %d, %v", size, buf.Len(), err)
+		}
+		if n, err := s.ReadAt(make([]byte, 10), int64(size)); n > 0 || !errors.Is(err, io.EOF) {
+			t.Errorf("%d bytes: read %d behind the end, %v", size, n, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+			t.Errorf("left %v, %v", left, err)
+		}
+	}
+	s := NewLazySpool(filepath.Join(t.TempDir(), "absent"))
+	if err := s.Fill(neverEnding{}, 10*spoolMemory); !pack.IsKind(err, pack.KindUnavailable) {
+		t.Errorf("in a folder that is not there: %v", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}

@@ -49,6 +49,13 @@ func publishRoundTrip(t *testing.T, env Env) {
 		ok(t, err)
 		same(t, "resolved", &want, got)
 	}
+	digest, content, err := env.DB.Identity(t.Context(), "team/edge", "argo-cd", "1.2.3")
+	ok(t, err)
+	same(t, "identity", []string{string(v.Digest), v.ContentDigest}, []string{string(digest), content})
+	for _, version := range []string{"1.2.x", "lts__1.2.3", "1.2.4", "\x00"} {
+		_, _, err := env.DB.Identity(t.Context(), "team/edge", "argo-cd", version)
+		wantKind(t, err, pack.KindNotFound, "version_not_found")
+	}
 	got := must(env.DB.Pack(t.Context(), "team/edge", "argo-cd"))(t)
 	want.Manifest, want.Warnings = nil, nil
 	same(t, "the pack", &db.Pack{
@@ -63,7 +70,7 @@ func publishRoundTrip(t *testing.T, env Env) {
 		_, err := env.DB.Resolve(t.Context(), "team/edge", "argo-cd", ref)
 		wantKind(t, err, pack.KindNotFound, "version_not_found")
 	}
-	_, err := env.DB.Resolve(t.Context(), "default", "argo-cd", latest())
+	_, err = env.DB.Resolve(t.Context(), "default", "argo-cd", latest())
 	wantKind(t, err, pack.KindNotFound, "pack_not_found")
 	_, err = env.DB.Pack(t.Context(), "team/edge", "argo")
 	wantKind(t, err, pack.KindNotFound, "pack_not_found")

@@ -58,9 +58,18 @@ func (b *backend) Read(ctx context.Context, fn func(sqlcat.Tx) error) error {
 
 // Write implements sqlcat.Backend. It is READ COMMITTED: rows are locked where it matters.
 func (b *backend) Write(ctx context.Context, fn func(sqlcat.Tx) error) error {
+	return b.write(ctx, "", fn)
+}
+
+// WriteSoft implements sqlcat.Backend.
+func (b *backend) WriteSoft(ctx context.Context, fn func(sqlcat.Tx) error) error {
+	return b.write(ctx, "; SET LOCAL synchronous_commit = off", fn)
+}
+
+func (b *backend) write(ctx context.Context, settings string, fn func(sqlcat.Tx) error) error {
 	// Not a parameter of the connection: a transaction pooler would refuse it.
 	opts := pgx.TxOptions{BeginQuery: fmt.Sprintf(
-		"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL idle_in_transaction_session_timeout = %d", b.silence.Milliseconds())}
+		"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL idle_in_transaction_session_timeout = %d", b.silence.Milliseconds()) + settings}
 	for try := 1; ; try++ {
 		err := b.transact(ctx, opts, fn)
 		if !errors.Is(err, sqlcat.ErrAgain) && !isCollision(err) {

@@ -28,7 +28,9 @@ func (c *Catalogue) Lease(ctx context.Context, digests []pack.Digest, ttl time.D
 		return "", err
 	}
 	id := rand.Text()
-	err = c.b.Write(ctx, func(tx Tx) error {
+	// Soft: after a crash that loses a lease its publish either is gone too, or finds that it has
+	// none in the transaction that would use it.
+	err = c.b.WriteSoft(ctx, func(tx Tx) error {
 		if err := lockBlobs(ctx, tx, sorted); err != nil {
 			return err
 		}
@@ -125,7 +127,7 @@ func (c *Catalogue) Release(ctx context.Context, id db.LeaseID) error {
 	if !storable(string(id)) {
 		return nil
 	}
-	return c.b.Write(ctx, func(tx Tx) error { return dropLease(ctx, tx, id) })
+	return c.b.WriteSoft(ctx, func(tx Tx) error { return dropLease(ctx, tx, id) })
 }
 
 func dropLease(ctx context.Context, tx Tx, id db.LeaseID) error {

@@ -16,6 +16,7 @@ const attempts = 8
 type backend struct {
 	writer, readers *pool
 	epoch           *epoch
+	syncs           bool  // commits reach the disk
 	openErr         error // of the pools, told by the first use
 }
 
@@ -46,9 +47,21 @@ func (b *backend) Read(ctx context.Context, fn func(sqlcat.Tx) error) error {
 
 // Write implements sqlcat.Backend.
 func (b *backend) Write(ctx context.Context, fn func(sqlcat.Tx) error) error {
+	return b.write(ctx, false, fn)
+}
+
+// WriteSoft implements sqlcat.Backend. A later Write syncs what this has written too.
+func (b *backend) WriteSoft(ctx context.Context, fn func(sqlcat.Tx) error) error {
+	return b.write(ctx, true, fn)
+}
+
+func (b *backend) write(ctx context.Context, soft bool, fn func(sqlcat.Tx) error) error {
 	for try := 1; ; try++ {
 		err := b.withWriter(ctx, func(c *conn) error {
 			defer b.epoch.raise() // whatever the answer, it may have been committed
+			if err := c.setSoft(ctx, soft && b.syncs); err != nil {
+				return err
+			}
 			return transact(ctx, c, "BEGIN IMMEDIATE", fn)
 		})
 		again := errors.Is(err, sqlcat.ErrAgain)

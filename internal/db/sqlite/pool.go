@@ -18,6 +18,23 @@ const maxStatements = 256
 type conn struct {
 	c     *sql.Conn
 	stmts map[string]*sql.Stmt
+	soft  bool // commits do not wait for the disk now
+}
+
+// setSoft changes that.
+func (c *conn) setSoft(ctx context.Context, soft bool) error {
+	if c.soft == soft {
+		return nil
+	}
+	level := "FULL"
+	if soft {
+		level = "NORMAL" // in WAL mode: not before the next checkpoint, or FULL commit
+	}
+	if err := c.exec(ctx, "PRAGMA synchronous = "+level); err != nil {
+		return err
+	}
+	c.soft = soft
+	return nil
 }
 
 // prepare returns the statement for a query with $n placeholders.

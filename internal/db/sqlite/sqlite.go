@@ -86,6 +86,7 @@ func (d *DB) open(ctx context.Context, path, sync string, opts sqlcat.Options) e
 		return pack.Wrap(pack.KindUnavailable, err, "the database cannot be shared with other processes")
 	}
 	d.b = newBackend(dataSource(path, sync, false), dataSource(path, sync, true), shared)
+	d.b.syncs = sync == "FULL"
 	err = d.b.withWriter(ctx, func(c *conn) error {
 		return schema.Up(&session{ctx: ctx, c: c}, migrations.FS, folder)
 	})

@@ -25,10 +25,7 @@ type received struct {
 // receive spools bodies one after the other, at most limit bytes (negative: no limit). digest, which may be "",
 // says which sums are needed. The caller closes the spool.
 func (c *Core) receive(ctx context.Context, digest string, limit int64, bodies ...io.Reader) (_ *received, err error) {
-	spool, err := storage.NewSpool(c.cfg.SpoolDir)
-	if err != nil {
-		return nil, err
-	}
+	spool := storage.NewLazySpool(c.cfg.SpoolDir)
 	defer func() {
 		if err != nil {
 			spool.Close()

@@ -84,7 +84,7 @@ func finish(f *os.File) error {
 // source that is no file, on another file system, or one without hard links.
 func (s *Store) link(src storage.Source) (*os.File, bool, error) {
 	p, ok := src.(interface{ Path() string })
-	if !ok {
+	if !ok || p.Path() == "" {
 		return nil, false, nil
 	}
 	name := filepath.Join(s.tmp, strings.TrimSuffix(putPattern, "*")+fmt.Sprintf("%016x", rand.Uint64()))
