@@ -22,6 +22,7 @@ const (
 	maxOthers = 0.15 // part of the machine that others may have
 	again     = 5    // rounds of a group that may be repeated
 	sideLimit = 4 * time.Minute
+	makeLimit = 15 * time.Minute // for the catalogues of a group
 	idleLimit = 30 * time.Second
 )
 
@@ -150,7 +151,9 @@ func (b *bench) prepared(ctx context.Context, g group) error {
 	if g.prepare == nil {
 		return nil
 	}
-	return g.prepare(ctx)
+	limited, cancel := context.WithTimeoutCause(ctx, makeLimit, errors.New("it took too long"))
+	defer cancel()
+	return g.prepare(limited)
 }
 
 // round measures every side once.

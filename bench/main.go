@@ -82,7 +82,7 @@ func checkVerb(w io.Writer, ratiosPath, resultsPath string) error {
 }
 
 func runVerb(flags *flag.FlagSet, args []string, ratiosPath, resultsPath *string) error {
-	b := &bench{made: map[string]bool{}, seconds: 2}
+	b := &bench{made: map[string]bool{}, seconds: 1.5}
 	rows := flags.String("rows", "", "only these rows, such as 1,2")
 	profile := flags.String("profile", "", "keep profiles of ours, of every row, in this folder")
 	flags.StringVar(&b.registry, "registry", "bin/registry", "the program to measure")
