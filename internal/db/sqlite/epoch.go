@@ -2,7 +2,9 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"sync/atomic"
 	"syscall"
@@ -28,13 +30,30 @@ type knownHead struct {
 	mark  db.Mark
 }
 
-// openEpoch maps the file, which it makes where there is none.
-func openEpoch(path string) (*epoch, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+// openEpoch maps the file, which it makes where there is none: for whoever may open the
+// database, as SQLite does with files of its own. (An administrator may be the first to come.)
+func openEpoch(database string) (*epoch, error) {
+	like, err := os.Stat(database)
+	if err != nil {
+		return nil, err
+	}
+	path := database + "-epoch"
+	// Only a file made here is given away, and no link is followed: the folder belongs to the
+	// server, and root must not be led to files of others.
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, like.Mode().Perm())
+	made := err == nil
+	if errors.Is(err, fs.ErrExist) {
+		f, err = os.OpenFile(path, os.O_RDWR|syscall.O_NOFOLLOW, 0)
+	}
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
+	if owner, ok := like.Sys().(*syscall.Stat_t); ok && made && os.Geteuid() == 0 {
+		if err := f.Chown(int(owner.Uid), int(owner.Gid)); err != nil {
+			return nil, err
+		}
+	}
 	const size = int(unsafe.Sizeof(uint64(0)))
 	if st, err := f.Stat(); err != nil {
 		return nil, err

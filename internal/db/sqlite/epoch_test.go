@@ -1,7 +1,10 @@
 package sqlite
 
 import (
+	"errors"
+	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -62,5 +65,24 @@ func TestHeadAfterAForeignCommit(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatalf("the head is still %v (%v before)", m, before)
 		}
+	}
+}
+
+// Whoever makes the file, it belongs to whom the database belongs to.
+func TestEpochBelongsToTheOwner(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root makes files for others")
+	}
+	path := filepath.Join(t.TempDir(), "registry.db")
+	if err := errors.Join(os.WriteFile(path, nil, 0o640), os.Chown(path, 12345, 54321)); err != nil {
+		t.Fatal(err)
+	}
+	open(t, path)
+	st, err := os.Stat(path + "-epoch")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if owner := st.Sys().(*syscall.Stat_t); owner.Uid != 12345 || owner.Gid != 54321 || st.Mode().Perm() != 0o640 {
+		t.Errorf("owner %d:%d, mode %v", owner.Uid, owner.Gid, st.Mode())
 	}
 }

@@ -81,7 +81,7 @@ func (d *DB) open(ctx context.Context, path, sync string, opts sqlcat.Options) e
 	if err != nil {
 		return err
 	}
-	shared, err := openEpoch(path + "-epoch")
+	shared, err := openEpoch(path)
 	if err != nil {
 		return pack.Wrap(pack.KindUnavailable, err, "the database cannot be shared with other processes")
 	}
