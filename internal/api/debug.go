@@ -21,6 +21,7 @@ func NewDebug(cfg Config) (http.Handler, error) {
 		return nil, err
 	}
 	r := chi.NewRouter()
+	s.router = r // instead of the face's
 	r.NotFound(s.handle(func(http.ResponseWriter, *http.Request) error {
 		return pack.Errorf(pack.KindNotFound, "route_not_found", "there is nothing at this path; see /debug/pprof/ and /debug/vars")
 	}))

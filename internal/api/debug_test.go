@@ -36,6 +36,9 @@ func TestDebug(t *testing.T) {
 			}
 		}
 	}
+	if got := ask(t, ts, "admin", "PUT", "/debug/vars", nil); got.status != http.StatusMethodNotAllowed || !strings.HasPrefix(got.header.Get("Allow"), "GET") {
+		t.Errorf("another method: %d, Allow %q", got.status, got.header.Get("Allow"))
+	}
 	if got := ask(t, ts, "admin", "GET", "/api/v1/packs", nil); got.status != http.StatusNotFound {
 		t.Errorf("the debug address answers the face's routes: %d", got.status)
 	}
