@@ -61,7 +61,7 @@ func (k *versions) put(mark db.Mark, key packKey, ref string, v *pack.Version) {
 		return
 	}
 	p := k.young[key]
-	if p == nil {
+	if p == nil || k.bytes > versionsSize { // also when all of it is one pack's
 		p = &knownPack{refs: make(map[string]*pack.Version)}
 		k.keep(key, p)
 	}
