@@ -42,7 +42,7 @@ func openS3(ctx context.Context, c config.S3) (storage.Store, error) {
 		force := c.ForcePathStyle == "true"
 		cfg.ForcePathStyle = &force
 	}
-	return s3.New(ctx, cfg)
+	return s3.New(ctx, cfg, time.Now)
 }
 
 // openPostgres connects to a Postgres.

@@ -61,7 +61,7 @@ func production(t *testing.T) *env {
 	endpoint, bucket := testenv.Bucket(t)
 	store, err := s3.New(t.Context(), s3.Config{
 		Bucket: bucket, Endpoint: endpoint.URL, Region: endpoint.Region, AccessKey: endpoint.AccessKey, SecretKey: endpoint.SecretKey,
-	})
+	}, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}

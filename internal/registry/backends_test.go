@@ -40,7 +40,7 @@ func openS3(t testing.TB) storage.Store {
 	s, err := s3.New(context.Background(), s3.Config{
 		Bucket: bucket, Endpoint: endpoint.URL, Region: endpoint.Region,
 		AccessKey: endpoint.AccessKey, SecretKey: endpoint.SecretKey,
-	})
+	}, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}

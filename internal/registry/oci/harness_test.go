@@ -71,7 +71,7 @@ func production(t testing.TB, changes ...change) *env {
 	endpoint, bucket := testenv.Bucket(t)
 	store, err := s3.New(context.Background(), s3.Config{
 		Bucket: bucket, Endpoint: endpoint.URL, Region: endpoint.Region, AccessKey: endpoint.AccessKey, SecretKey: endpoint.SecretKey,
-	})
+	}, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}

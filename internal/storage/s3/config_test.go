@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -67,7 +68,7 @@ func TestBadConfig(t *testing.T) {
 		"storage.s3.cafile cannot": {Bucket: "b", Endpoint: "http://e", CAFile: notPEM + "x"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := New(t.Context(), c)
+			_, err := New(t.Context(), c, time.Now)
 			if !pack.IsKind(err, pack.KindInvalid) || !strings.Contains(err.Error(), name) {
 				t.Errorf("got %v, want KindInvalid that names the key", err)
 			}

@@ -48,7 +48,7 @@ type Store struct {
 }
 
 // New makes a store. It checks the settings but speaks to no bucket yet: Check does.
-func New(ctx context.Context, cfg Config) (*Store, error) {
+func New(ctx context.Context, cfg Config, now func() time.Time) (*Store, error) {
 	cfg, err := cfg.Resolve()
 	if err != nil {
 		return nil, err
@@ -59,7 +59,7 @@ func New(ctx context.Context, cfg Config) (*Store, error) {
 	}
 	return &Store{
 		client: client, patient: retryer(cfg, true), cfg: cfg, prefix: cfg.prefix(),
-		now: time.Now, buffers: sync.Pool{New: func() any { return new([copyBuffer]byte) }},
+		now: now, buffers: sync.Pool{New: func() any { return new([copyBuffer]byte) }},
 		singleLimit: singleLimit, partSize: minPart,
 	}, nil
 }

@@ -25,7 +25,7 @@ func bucketConfig(t testing.TB) Config {
 
 func open(t testing.TB, c Config) *Store {
 	t.Helper()
-	s, err := New(t.Context(), c)
+	s, err := New(t.Context(), c, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
