@@ -51,9 +51,9 @@ type Reader interface {
 	// pack_not_found or version_not_found.
 	Resolve(ctx context.Context, namespace, name string, ref pack.Reference) (*pack.Version, error)
 
-	// Identity gives the digest and the content digest of a version as it is spelt, with one look
+	// ContentDigest gives that of the current revision of a version as it is spelt, with one look
 	// at an index however many versions the pack has. KindNotFound, code version_not_found.
-	Identity(ctx context.Context, namespace, name, version string) (digest pack.Digest, content string, err error)
+	ContentDigest(ctx context.Context, namespace, name, version string) (string, error)
 
 	// Pack gives all versions of a pack, newest first by pack.CompareVersions,
 	// without Manifest and Warnings, and all its tags. KindNotFound when it has no version.

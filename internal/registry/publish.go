@@ -176,7 +176,7 @@ func coordinates(u Upload, m pack.Metadata) []pack.Finding {
 // same content is there, or other content that this upload may not replace.
 func (r *Registry) settled(ctx context.Context, u Upload, overwrite bool, report *check.Report) (*Published, error) {
 	m := report.Metadata
-	_, content, err := r.cfg.DB.Identity(ctx, u.Namespace, m.Name, m.Version)
+	content, err := r.cfg.DB.ContentDigest(ctx, u.Namespace, m.Name, m.Version)
 	switch {
 	case pack.IsKind(err, pack.KindNotFound):
 		return nil, nil

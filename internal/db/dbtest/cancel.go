@@ -27,8 +27,8 @@ func calls(d db.DB) map[string]func(context.Context) error {
 		"Ping":          d.Ping,
 		"SchemaVersion": func(ctx context.Context) error { _, _, err := d.SchemaVersion(ctx); return err },
 		"Resolve":       func(ctx context.Context) error { _, err := d.Resolve(ctx, "default", "there", latest()); return err },
-		"Identity": func(ctx context.Context) error {
-			_, _, err := d.Identity(ctx, "default", "there", "1.0.0")
+		"ContentDigest": func(ctx context.Context) error {
+			_, err := d.ContentDigest(ctx, "default", "there", "1.0.0")
 			return err
 		},
 		"Pack": func(ctx context.Context) error { _, err := d.Pack(ctx, "default", "there"); return err },

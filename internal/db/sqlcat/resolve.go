@@ -97,19 +97,19 @@ func scanWhole(l *lineage, row Row) (*pack.Version, error) {
 	return v, nil
 }
 
-// Identity implements db.Reader.
-func (c *Catalogue) Identity(ctx context.Context, namespace, name, version string) (digest pack.Digest, content string, err error) {
+// ContentDigest implements db.Reader.
+func (c *Catalogue) ContentDigest(ctx context.Context, namespace, name, version string) (content string, err error) {
 	if !storable(namespace, name, version) {
-		return "", "", versionNotFound(name, version)
+		return "", versionNotFound(name, version)
 	}
-	err = c.b.Direct().QueryRow(ctx, `SELECT r.digest, r.content_digest FROM packs p
+	err = c.b.Direct().QueryRow(ctx, `SELECT r.content_digest FROM packs p
  JOIN versions v ON v.pack_id = p.id AND v.version = $3 AND v.live
  JOIN revisions r ON r.version_id = v.id AND r.revision = v.revision WHERE p.namespace = $1 AND p.name = $2`,
-		namespace, name, version).Scan((*string)(&digest), &content)
+		namespace, name, version).Scan(&content)
 	if errors.Is(err, ErrNoRows) {
 		err = versionNotFound(name, version)
 	}
-	return digest, content, err
+	return content, err
 }
 
 // Pack implements db.Reader.
