@@ -12,27 +12,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-)
 
-// tool finds a client that scripts/tools.sh installs, or that the system has. Where it must be there, in CI, its lack is a failure.
-func tool(t *testing.T, name string) string {
-	t.Helper()
-	path, err := filepath.Abs(filepath.Join("..", "..", ".tools", "bin", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(path); err == nil {
-		return path
-	}
-	if path, err := exec.LookPath(name); err == nil {
-		return path
-	}
-	if os.Getenv("CI") == "true" {
-		t.Fatalf("there is no %s: make test installs it with scripts/tools.sh %s", name, name)
-	}
-	t.Skipf("there is no %s: scripts/tools.sh %s installs it", name, name)
-	return ""
-}
+	"packregistry/internal/testenv"
+)
 
 // client is one of the tools, in a folder of its own and logged in.
 type client struct {
@@ -44,7 +26,7 @@ type client struct {
 
 func newClient(t *testing.T, s *server, name string) *client {
 	t.Helper()
-	c := &client{t: t, path: tool(t, name), dir: t.TempDir()}
+	c := &client{t: t, path: testenv.Tool(t, name), dir: t.TempDir()}
 	host := strings.TrimPrefix(s.url, "http://")
 	auth := base64.StdEncoding.EncodeToString([]byte("admin:" + password))
 	c.write("config.json", []byte(fmt.Sprintf(`{"auths":{%q:{"auth":%q}}}`, host, auth)))

@@ -1,11 +1,14 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
 	"testing"
+
+	"packregistry/internal/testenv"
 )
 
 func TestColours(t *testing.T) {
@@ -35,10 +38,13 @@ func TestColoursAreForTerminals(t *testing.T) {
 		}
 	}
 	tty, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
-	if err != nil || !isTerminal(tty) {
-		t.Skip("there is no terminal to be had")
+	if err != nil {
+		testenv.Missing(t, "a terminal", err)
 	}
 	defer tty.Close()
+	if !isTerminal(tty) {
+		testenv.Missing(t, "a terminal", errors.New("/dev/ptmx is none"))
+	}
 	for env, want := range map[string]bool{"TERM=xterm": true, "TERM=dumb": false, "NO_COLOR=1": false, "NO_COLOR=": true} {
 		p := &program{Process: Process{Environ: []string{env, "WT_SESSION=1"}}}
 		if p.wantsColour(tty) != want {

@@ -2,27 +2,17 @@ package registry_test
 
 import (
 	"os"
-	"path/filepath"
 	"testing"
 
 	"packregistry/internal/db"
 	"packregistry/internal/pack"
+	"packregistry/internal/pack/packtest"
 )
 
 // TestRealPacks takes every real pack in and out: byte for byte as a zip, with the
-// same content as a tar.gz. They are not part of the tree; PACKS_DIR says where they are.
+// same content as a tar.gz.
 func TestRealPacks(t *testing.T) {
-	dir := os.Getenv("PACKS_DIR")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "shared", "packs")
-	}
-	archives, err := filepath.Glob(filepath.Join(dir, "*.zip"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(archives) == 0 {
-		t.Skip("no real packs here; PACKS_DIR names a folder of them")
-	}
+	archives := packtest.RealPacks(t)
 	e := embedded(t)
 	for _, name := range archives {
 		body, err := os.ReadFile(name)

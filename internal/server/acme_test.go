@@ -24,28 +24,10 @@ import (
 
 const acmeHost = "registry.example.test"
 
-// pebble finds the ACME test server that make installs.
-func pebble(t *testing.T) string {
-	t.Helper()
-	if path, err := filepath.Abs("../../.tools/bin/pebble"); err == nil {
-		if _, err := os.Stat(path); err == nil {
-			return path
-		}
-	}
-	if path, err := exec.LookPath("pebble"); err == nil {
-		return path
-	}
-	if os.Getenv("CI") == "true" {
-		t.Fatal("pebble is missing: make .tools/bin/pebble installs it")
-	}
-	t.Skip("pebble is not installed: make .tools/bin/pebble")
-	return ""
-}
-
 // Certificates come from a real ACME server, by tls-alpn-01 on the listener and by
 // http-01 beside it, and are kept over a restart.
 func TestACME(t *testing.T) {
-	program := pebble(t)
+	program := testenv.Tool(t, "pebble")
 	for _, challenge := range []string{"tls-alpn-01", "http-01"} {
 		t.Run(challenge, func(t *testing.T) {
 			dir := t.TempDir()
@@ -81,7 +63,7 @@ func TestACME(t *testing.T) {
 // A certificate demanded of clients is not demanded of the authority's check, and
 // that check opens no back door.
 func TestACMEWithClientAuthorities(t *testing.T) {
-	program := pebble(t)
+	program := testenv.Tool(t, "pebble")
 	dir := t.TempDir()
 	tlsAddr := testenv.FreeAddr(t)
 	a := startPebble(t, program, dir, "tls-alpn-01", tlsAddr, testenv.FreeAddr(t))

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"testing"
 )
 
 // BuildRegistry builds the server, static as it is shipped, into a folder of its own, which is removed with it. For a test program
@@ -29,4 +30,21 @@ func RemoveProgram(program string) {
 	if program != "" {
 		_ = os.RemoveAll(filepath.Dir(program))
 	}
+}
+
+// Tool finds a program that the tests compare with: the one that scripts/tools.sh has put below .tools, else that of the
+// machine. Without any the test ends as with a missing service (see Missing).
+func Tool(t testing.TB, name string) string {
+	t.Helper()
+	if root, err := moduleRoot(); err == nil {
+		path := filepath.Join(root, ".tools", "bin", name)
+		if _, err := os.Stat(path); err == nil {
+			return path
+		}
+	}
+	path, err := exec.LookPath(name)
+	if err != nil {
+		Missing(t, name, fmt.Errorf("%w; scripts/services.sh installs it", err))
+	}
+	return path
 }

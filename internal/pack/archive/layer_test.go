@@ -18,6 +18,7 @@ import (
 	"pgregory.net/rapid"
 
 	"packregistry/internal/pack"
+	"packregistry/internal/pack/packtest"
 )
 
 // filesOf are the files of an accepted zip.
@@ -116,7 +117,7 @@ func TestLayerHoldsTheSameFiles(t *testing.T) {
 }
 
 func TestLayerOfRealPacks(t *testing.T) {
-	for i, file := range packsDir(t) {
+	for i, file := range packtest.RealPacks(t) {
 		if i%4 != 0 {
 			continue // a quarter of them has all kinds
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"packregistry/internal/pack"
+	"packregistry/internal/pack/packtest"
 )
 
 // seen is what one reader says of an archive: "d" or "-" or "x" before the path,
@@ -58,25 +59,8 @@ func walkAll(b []byte, lim Limits) (seen, pack.Format, error) {
 	return got, format, err
 }
 
-// packsDir finds the real packs, and skips the test where there are none.
-func packsDir(t testing.TB) []string {
-	t.Helper()
-	dir := os.Getenv("PACKS_DIR")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "..", "shared", "packs")
-	}
-	files, err := filepath.Glob(filepath.Join(dir, "*.zip"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(files) == 0 {
-		t.Skipf("no real packs in %s", dir)
-	}
-	return files
-}
-
 func TestWalkAcceptsRealPacks(t *testing.T) {
-	for _, file := range packsDir(t) {
+	for _, file := range packtest.RealPacks(t) {
 		b, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
