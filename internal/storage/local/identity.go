@@ -2,9 +2,13 @@ package local
 
 import "time"
 
-// stillFor is how long a file must not have been touched before it was hashed, to be trusted: a
-// write within the same tick of the file system's clock would not show in its times.
-const stillFor = 2 * time.Second
+// How long a file must not have been touched before it was hashed, to be trusted: a write within
+// the same tick of the file system's clock would not show in its times. Those that keep parts
+// of a second tick with the kernel, each 10 ms or oftener; the others every one or two seconds.
+const (
+	stillFor       = 2 * time.Second
+	stillForOfFine = 100 * time.Millisecond
+)
 
 // identity tells a file that nobody has touched from any other. A write moves both
 // times; mtime can be set back, ctime cannot.
@@ -16,6 +20,10 @@ type identity struct {
 }
 
 func (i identity) still(now time.Time) bool {
-	edge := time.Duration(now.Add(-stillFor).UnixNano())
+	still := stillFor
+	if i.mtime%time.Second != 0 && i.ctime%time.Second != 0 {
+		still = stillForOfFine
+	}
+	edge := time.Duration(now.Add(-still).UnixNano())
 	return i.known && i.mtime < edge && i.ctime < edge
 }
