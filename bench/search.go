@@ -46,6 +46,21 @@ func questions(s shape) map[string][]string {
 	return kinds
 }
 
+// spelt is a question in its n-th spelling, by letters in upper case, which mean the same: so
+// that what is measured is not an answer that was kept.
+func spelt(question string, n int) string {
+	text := []byte(question)
+	for i := 0; i < len(text) && n > 0; i++ {
+		if 'a' <= text[i] && text[i] <= 'z' {
+			if n&1 == 1 {
+				text[i] -= 'a' - 'A'
+			}
+			n >>= 1
+		}
+	}
+	return string(text)
+}
+
 // The raw queries: full text over a table with one row for each pack, which has the whole document that an answer shows.
 const (
 	rawTable = `CREATE TABLE bench_packs AS SELECT p.id, p.name, p.layer, p.addon_type, p.source,
@@ -164,8 +179,8 @@ func (b *bench) searches(ctx context.Context, srv *server, s shape) (map[string]
 		list := kinds[kind]
 		var next atomic.Int64
 		if m[kind], err = b.load(ctx, srv, searchClients, func(ctx context.Context, _, _ int) error {
-			q := list[int(next.Add(1))%len(list)]
-			return discard(ctx, c, srv, request{path: path(kind, q), status: http.StatusOK})
+			n := int(next.Add(1))
+			return discard(ctx, c, srv, request{path: path(kind, spelt(list[n%len(list)], n/len(list))), status: http.StatusOK})
 		}); err != nil {
 			return nil, err
 		}
@@ -247,7 +262,8 @@ func (b *bench) rawSearches(ctx context.Context, s shape, queries map[string][]s
 		}
 		var next atomic.Int64
 		if m[kind], err = b.load(ctx, nil, searchClients, func(ctx context.Context, c, _ int) error {
-			_, err := ask(ctx, c, kind, list[int(next.Add(1))%len(list)])
+			n := int(next.Add(1))
+			_, err := ask(ctx, c, kind, spelt(list[n%len(list)], n/len(list)))
 			return err
 		}); err != nil {
 			return nil, errors.Join(err)
