@@ -22,6 +22,7 @@ import (
 	"packregistry/internal/registry"
 	"packregistry/internal/registry/oci"
 	"packregistry/internal/storage"
+	"packregistry/internal/storage/cache"
 	"packregistry/internal/storage/local"
 	"packregistry/internal/storage/memory"
 )
@@ -29,6 +30,7 @@ import (
 // backend is the opened store and catalogue.
 type backend struct {
 	store storage.Store
+	cache *cache.Store // store, where it has one
 	db    db.DB
 	spool string // directory for uploads in flight
 	// folder is where the server may put files of its own: the data folder, or a
@@ -73,6 +75,10 @@ func openBackend(ctx context.Context, cfg *config.Config, log *slog.Logger) (b *
 		if err := os.MkdirAll(b.spool, 0o700); err != nil {
 			return b, fmt.Errorf("storage.filesystem.rootdirectory: the folder for uploads cannot be made: %w", err)
 		}
+	}
+	if size := int64(cfg.Storage.S3.Cache); cfg.Storage.Driver == config.DriverS3 && size > 0 {
+		b.cache = cache.New(b.store, cache.Options{Dir: b.spool, Size: size, Now: time.Now, Log: log})
+		b.store = b.cache
 	}
 	return b, nil
 }

@@ -110,6 +110,9 @@ func (p *program) serve(ctx context.Context, cfg *config.Config, log *slog.Logge
 	defer closePalette()
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if back.cache != nil {
+		metrics.MustRegister(cacheMetrics(back.cache)...)
+	}
 	face := api.Config{
 		Registry: core, OCI: newOCI(cfg, back, core, log), BlobLimit: int64(cfg.Limits.Blob), Auth: authenticator, Palette: connector, Realm: cfg.Auth.Realm, Anonymous: cfg.Auth.Anonymous, Headers: header(cfg.HTTP.Headers),
 		Prefix: cfg.HTTP.Prefix, TrustedProxies: cfg.HTTP.TrustedProxies, MaxUploads: cfg.HTTP.MaxUploads,

@@ -72,6 +72,7 @@ type S3 struct {
 	Encrypt                  bool   // server-side encryption
 	KeyID                    string // of a KMS key; "" means the bucket's own (AES256)
 	CA                       string // PEM file with further trusted authorities
+	Cache                    Size   // of copies on this machine's disk; 0: none
 }
 
 // HTTP is the listener.

@@ -20,7 +20,7 @@ const (
 func defaults() *Config {
 	return &Config{
 		Log:     Log{Level: "info", Format: "auto", Fields: map[string]string{"service": "registry"}},
-		Storage: Storage{Root: defaultRoot, S3: S3{ForcePathStyle: "auto", Secure: true}},
+		Storage: Storage{Root: defaultRoot, S3: S3{ForcePathStyle: "auto", Secure: true, Cache: 1 << 30}},
 		HTTP: HTTP{
 			Addr: ":5000", Headers: map[string]List{}, MaxUploads: 32,
 			DrainDelay: time.Second, DrainTimeout: 30 * time.Second,

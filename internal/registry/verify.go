@@ -93,7 +93,7 @@ func (v *verifier) blob(ctx context.Context, b storage.Info) error {
 
 // read reads a blob whole and checks the hash, also of one that the store trusts.
 func (v *verifier) read(ctx context.Context, b storage.Info) (int64, error) {
-	stream, err := v.r.cfg.Store.Open(ctx, b.Digest, 0, -1)
+	stream, err := storage.Direct(v.r.cfg.Store).Open(ctx, b.Digest, 0, -1)
 	if err != nil {
 		return 0, err
 	}

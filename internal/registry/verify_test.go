@@ -13,6 +13,7 @@ import (
 	"packregistry/internal/pack/packtest"
 	"packregistry/internal/registry"
 	"packregistry/internal/storage"
+	"packregistry/internal/storage/cache"
 	"packregistry/internal/storage/storagetest"
 )
 
@@ -57,6 +58,22 @@ func damage(t *testing.T, name string) {
 	}
 	if err := os.WriteFile(name, b, 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// What is verified is what is stored, not a copy of it.
+func TestVerifyLooksBehindCopies(t *testing.T) {
+	e := embedded(t, func(c *registry.Config) {
+		c.Store = cache.New(c.Store, cache.Options{Dir: c.SpoolDir, Size: 1 << 20, Now: c.Now, Log: c.Log})
+	})
+	v := e.publish(upload(packtest.PackZip("web", "1.0.0")), db.Created)
+	e.fetch(v, pack.FormatZip)
+	e.fetch(v, pack.FormatZip)
+	damage(t, filepath.Join(filepath.Dir(e.cfg.SpoolDir), storage.Key(v.Digest)))
+	e.fetch(v, pack.FormatZip) // the copy is good
+	report, err := e.Verify(t.Context())
+	if err != nil || len(report.Corrupt) != 1 || report.Corrupt[0] != v.Digest {
+		t.Errorf("%+v, %v", report, err)
 	}
 }
 

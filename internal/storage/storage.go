@@ -60,6 +60,14 @@ type Store interface {
 	Tidy(ctx context.Context, before time.Time) (int, error)
 }
 
+// Direct is the store behind one that keeps copies, for who wants to know what is really stored.
+func Direct(s Store) Store {
+	if c, ok := s.(interface{ Direct() Store }); ok {
+		return c.Direct()
+	}
+	return s
+}
+
 // Settled is a stream that verifies nothing, because there is no need or it is a part,
 // and that has a faster way out than Read. The method keeps wrappers that are
 // an io.WriterTo by accident from being taken for one.

@@ -2,17 +2,14 @@ package snapshot
 
 import (
 	"errors"
-	"fmt"
 	"io"
-	"io/fs"
 	"os"
 
 	"packregistry/internal/pack"
 	"packregistry/internal/storage"
 )
 
-// file is written at its end only. It has no name: when nothing refers to it any more, or
-// the process ends however it ends, it is gone.
+// file is written at its end only, and nameless: when nothing refers to it any more it is gone.
 type file struct {
 	f    *os.File
 	size int64
@@ -34,13 +31,9 @@ func newFiles(dir string) (*files, error) {
 }
 
 func newFile(dir string) (*file, error) {
-	// The pattern lets the store tidy up after a process that dies on the next line.
-	f, err := os.CreateTemp(dir, storage.SpoolPattern)
+	f, err := storage.NewNameless(dir)
 	if err != nil {
-		return nil, storage.DiskError(err)
-	}
-	if err := os.Remove(f.Name()); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, storage.DiskError(errors.Join(err, f.Close()))
+		return nil, err
 	}
 	return &file{f: f}, nil
 }
@@ -69,11 +62,10 @@ func (p place) read(b []byte) ([]byte, error) {
 	return b, nil
 }
 
-// writeTo sends the part. A file opened anew has a position of its own, which lets the
-// kernel send it (io.ReaderFrom of a connection).
+// writeTo sends the part, by the kernel where it can be.
 func (p place) writeTo(w io.Writer) (int64, error) {
 	var r io.Reader = io.NewSectionReader(p.file.f, p.offset, p.length)
-	if own, err := os.Open(fmt.Sprintf("/proc/self/fd/%d", p.file.f.Fd())); err == nil {
+	if own, err := storage.Reopen(p.file.f); err == nil {
 		defer own.Close()
 		if _, err := own.Seek(p.offset, io.SeekStart); err != nil {
 			return 0, lost(err)
