@@ -2,9 +2,9 @@ package storage
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
+	"strconv"
 )
 
 // NewNameless makes a file in dir that has no name: when nobody holds it open any more, or the
@@ -23,4 +23,6 @@ func NewNameless(dir string) (*os.File, error) {
 
 // Reopen opens a nameless file once more, for reading, with a position of its own, which lets the kernel send it
 // from there (io.ReaderFrom of a connection). It fails where the system has no such way.
-func Reopen(f *os.File) (*os.File, error) { return os.Open(fmt.Sprintf("/proc/self/fd/%d", f.Fd())) }
+func Reopen(f *os.File) (*os.File, error) {
+	return OpenFile("/proc/self/fd/" + strconv.Itoa(int(f.Fd())))
+}

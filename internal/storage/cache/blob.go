@@ -67,7 +67,10 @@ func (s *Store) read(b *blob, offset, length int64) (io.ReadCloser, error) {
 	}
 	r := &reading{s: s, b: b, left: n}
 	if own, err := storage.Reopen(b.f); err == nil {
-		if _, err := own.Seek(offset, io.SeekStart); err == nil {
+		if offset > 0 {
+			_, err = own.Seek(offset, io.SeekStart)
+		}
+		if err == nil {
 			r.file, r.own = own, own
 		} else {
 			_ = own.Close()

@@ -8,20 +8,6 @@ import (
 	"time"
 )
 
-// openFile is os.Open without asking whether the file can be waited for, which a
-// regular file never can: that is two system calls instead of six.
-func openFile(path string) (*os.File, error) {
-	for {
-		fd, err := syscall.Open(path, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
-		switch {
-		case err == nil:
-			return os.NewFile(uintptr(fd), path), nil
-		case !errors.Is(err, syscall.EINTR):
-			return nil, &fs.PathError{Op: "open", Path: path, Err: err}
-		}
-	}
-}
-
 // identify tells what file f is; regular is false for what is no file with bytes.
 func identify(f *os.File) (id identity, regular bool, err error) {
 	var st syscall.Stat_t

@@ -248,7 +248,7 @@ func (s *Store) Open(ctx context.Context, d pack.Digest, offset, length int64) (
 	if err := begin(ctx, d); err != nil {
 		return nil, err
 	}
-	f, err := openFile(s.path(storage.Key(d)))
+	f, err := storage.OpenFile(s.path(storage.Key(d)))
 	if err != nil {
 		return nil, blobError(d, err)
 	}
