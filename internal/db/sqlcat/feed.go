@@ -159,9 +159,10 @@ func eachChange(rows Rows, since db.Mark, limit int, fn func(*pack.Change)) (db.
 	var ch pack.Change
 	var kind, revision, at int64
 	var mark, typ, namespace, name, version, tag, digest, content, by sql.RawBytes
+	places := []any{&kind, &ch.Seq, &mark, &typ, &namespace, &name, &version, &tag, &digest, &content, &revision, &at, &by}
 	cursor := make([]byte, 0, 64)
 	for n := 0; rows.Next(); n++ {
-		if err := rows.ScanRaw(&kind, &ch.Seq, &mark, &typ, &namespace, &name, &version, &tag, &digest, &content, &revision, &at, &by); err != nil {
+		if err := rows.ScanRaw(places...); err != nil {
 			return db.Mark{}, err
 		}
 		if (n == 0) != (kind == 0) || kind != 0 && ch.Seq <= last.Seq { // which no database does, though none promises it
