@@ -103,7 +103,7 @@ type server struct {
 	uploads       chan struct{} // one token for each upload in flight
 	checks        chan struct{} // the same for validations: readers may ask for them, and must leave room for uploads
 	metrics       *metrics
-	spec          *document
+	spec          func() (*document, error)
 	stall         time.Duration // how long a client may pause
 	oci           *oci.Face     // nil: there is none
 }
@@ -130,10 +130,9 @@ func newServer(cfg Config) (*server, error) {
 	if cfg.OCI != nil {
 		s.oci = &oci.Face{Core: cfg.OCI, Prefix: cfg.Prefix, Content: s.serveContent}
 	}
+	// When it is first asked for: reading the YAML takes longer than all else that New does.
+	s.spec = sync.OnceValues(func() (*document, error) { return newDocument(cfg.Version, cfg.Prefix) })
 	var err error
-	if s.spec, err = newDocument(cfg.Version, cfg.Prefix); err != nil {
-		return nil, err
-	}
 	if s.metrics, err = newMetrics(cfg); err != nil {
 		return nil, err
 	}

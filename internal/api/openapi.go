@@ -43,14 +43,18 @@ func newDocument(version, prefix string) (*document, error) {
 }
 
 func (s *server) getOpenAPI(w http.ResponseWriter, r *http.Request) error {
+	spec, err := s.spec()
+	if err != nil {
+		return err
+	}
 	h := w.Header()
-	h.Set("ETag", s.spec.etag)
+	h.Set("ETag", spec.etag)
 	h.Set("Cache-Control", "no-cache")
-	if matchesWeak(r.Header.Get("If-None-Match"), s.spec.etag) {
+	if matchesWeak(r.Header.Get("If-None-Match"), spec.etag) {
 		w.WriteHeader(http.StatusNotModified)
 		return nil
 	}
 	h.Set("Content-Type", "application/json")
-	w.Write(s.spec.json)
+	w.Write(spec.json)
 	return nil
 }

@@ -21,6 +21,16 @@ type parameter struct {
 	Name, In string
 }
 
+// specOf is the document as it is served.
+func specOf(t *testing.T, s *server) []byte {
+	t.Helper()
+	d, err := s.spec()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d.json
+}
+
 // documented reads the document as a client gets it: path -> method -> operation.
 func documented(t *testing.T, s *server) map[string]map[string]json.RawMessage {
 	t.Helper()
@@ -28,7 +38,7 @@ func documented(t *testing.T, s *server) map[string]map[string]json.RawMessage {
 		OpenAPI string
 		Paths   map[string]map[string]json.RawMessage
 	}
-	if err := json.Unmarshal(s.spec.json, &doc); err != nil {
+	if err := json.Unmarshal(specOf(t, s), &doc); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.HasPrefix(doc.OpenAPI, "3.1") {
@@ -118,11 +128,11 @@ func checkPathParameters(t *testing.T, path string, op operation, shared json.Ra
 func TestReferencesResolve(t *testing.T) {
 	s := bare(t, nil)
 	var doc map[string]any
-	if err := json.Unmarshal(s.spec.json, &doc); err != nil {
+	if err := json.Unmarshal(specOf(t, s), &doc); err != nil {
 		t.Fatal(err)
 	}
 	used := map[string]bool{}
-	for _, m := range regexp.MustCompile(`"\$ref":"#/([^"]+)"`).FindAllStringSubmatch(string(s.spec.json), -1) {
+	for _, m := range regexp.MustCompile(`"\$ref":"#/([^"]+)"`).FindAllStringSubmatch(string(specOf(t, s)), -1) {
 		used[m[1]] = true
 		var at any = doc
 		for part := range strings.SplitSeq(m[1], "/") {

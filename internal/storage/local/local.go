@@ -56,8 +56,20 @@ func New(root string, now func() time.Time) (*Store, error) {
 			return nil, fmt.Errorf("preparing the store in %s: %w", root, storage.DiskError(err))
 		}
 	}
+	there, err := os.ReadDir(blobs)
+	if err != nil {
+		return nil, fmt.Errorf("preparing the store in %s: %w", root, storage.DiskError(err))
+	}
+	known := make(map[string]bool, len(there))
+	for _, entry := range there {
+		known[entry.Name()] = true
+	}
 	for i := range 256 {
-		if err := os.Mkdir(filepath.Join(blobs, fmt.Sprintf("%02x", i)), dirMode); err != nil && !errors.Is(err, fs.ErrExist) {
+		name := fmt.Sprintf("%02x", i)
+		if known[name] {
+			continue
+		}
+		if err := os.Mkdir(filepath.Join(blobs, name), dirMode); err != nil && !errors.Is(err, fs.ErrExist) {
 			return nil, fmt.Errorf("preparing the store in %s: %w", root, storage.DiskError(err))
 		}
 	}
