@@ -149,6 +149,14 @@ func TestCompareAndPage(t *testing.T) {
 	if !compare(&out, ratios, results) {
 		t.Errorf("all targets are reached, but:\n%s", out.String())
 	}
+	nothing := &Results{}
+	for _, c := range []*Check{value("1.a", 3), value("1.b", 12), value("2.a", 2), value("2.b", 1)} {
+		c.State = inconclusive
+		nothing.Groups = append(nothing.Groups, &Group{Checks: []*Check{c}})
+	}
+	if compare(&out, ratios, nothing) {
+		t.Error("a run of which nothing counts passes")
+	}
 	path := filepath.Join(t.TempDir(), "results.json")
 	if err := results.write(path); err != nil {
 		t.Fatal(err)
