@@ -273,12 +273,12 @@ func publish(root, dir string, r *Report) error {
 	if err := os.MkdirAll(backups, 0o700); err != nil {
 		return diskError(err)
 	}
-	err := syncDir(root)
+	err := storage.SyncDir(root)
 	if err == nil {
 		err = os.Rename(dir, filepath.Join(backups, r.Name))
 	}
 	if err == nil {
-		err = syncDir(backups)
+		err = storage.SyncDir(backups)
 	}
 	return diskError(err)
 }

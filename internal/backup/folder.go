@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"packregistry/internal/pack"
+	"packregistry/internal/storage"
 )
 
 const (
@@ -168,21 +169,7 @@ func writeJSON(dir, name string, value any) error {
 		err = os.Rename(f.Name(), filepath.Join(dir, name))
 	}
 	if err == nil {
-		err = syncDir(dir)
+		err = storage.SyncDir(dir)
 	}
 	return diskError(err)
-}
-
-// syncDir makes the names in a directory durable, where the file system can.
-func syncDir(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	err = f.Sync()
-	if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOTSUP) {
-		return nil
-	}
-	return err
 }

@@ -22,7 +22,7 @@ func (j *job) prune(ctx context.Context) error {
 		gone := filepath.Join(j.o.Root, tmpDir, dirPrefix+"removed-"+names[0])
 		err := os.Rename(filepath.Join(backups, names[0]), gone)
 		if err == nil {
-			err = syncDir(backups)
+			err = storage.SyncDir(backups)
 		}
 		if err == nil {
 			err = os.RemoveAll(gone)

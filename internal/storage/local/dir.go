@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"packregistry/internal/storage"
 )
 
 // mkdirAll makes dir and what is missing above it, and syncs the parent of each
@@ -26,21 +28,5 @@ func mkdirAll(dir string) error {
 	if err := os.Mkdir(dir, dirMode); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return syncDir(parent)
-}
-
-// syncDir makes the names in a directory durable.
-func syncDir(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	err = f.Sync()
-	// Some network and FUSE file systems cannot sync a directory and say so; there
-	// is nothing more to be done on them.
-	if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOTSUP) {
-		return nil
-	}
-	return err
+	return storage.SyncDir(parent)
 }

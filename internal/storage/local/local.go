@@ -75,7 +75,7 @@ func New(root string, now func() time.Time) (*Store, error) {
 	}
 	// Also when nothing was missing: another process may have made them just now.
 	for dir := blobs; ; dir = filepath.Dir(dir) {
-		if err := syncDir(dir); err != nil {
+		if err := storage.SyncDir(dir); err != nil {
 			return nil, fmt.Errorf("preparing the store in %s: %w", root, storage.DiskError(err))
 		}
 		if dir == abs {
@@ -143,7 +143,7 @@ func (s *Store) Delete(ctx context.Context, d pack.Digest) error {
 		return storage.DiskError(err)
 	}
 	// Also when it was gone: whoever removed it may not have synced yet.
-	if err := syncDir(filepath.Dir(path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := storage.SyncDir(filepath.Dir(path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return storage.DiskError(err)
 	}
 	return nil

@@ -114,7 +114,7 @@ func (s *Store) publish(staged, final string) error {
 	if err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(final))
+	return storage.SyncDir(filepath.Dir(final))
 }
 
 // syncBlob makes a blob durable that another writer, or an admin's copy, has put
@@ -128,7 +128,7 @@ func syncBlob(path string) error {
 	if err := f.Sync(); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(path))
+	return storage.SyncDir(filepath.Dir(path))
 }
 
 // fileSource reads a file through its descriptor.
