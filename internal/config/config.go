@@ -72,6 +72,9 @@ type S3 struct {
 	Encrypt                  bool   // server-side encryption
 	KeyID                    string // of a KMS key; "" means the bucket's own (AES256)
 	CA                       string // PEM file with further trusted authorities
+	// Redirect sends clients to the bucket for downloads, at RedirectEndpoint or else where this server reaches it.
+	Redirect         bool
+	RedirectEndpoint string
 }
 
 // HTTP is the listener.
