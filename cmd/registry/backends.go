@@ -29,10 +29,11 @@ import (
 
 // backend is the opened store and catalogue.
 type backend struct {
-	store storage.Store
-	cache *cache.Store // store, where it has one
-	db    db.DB
-	spool string // directory for uploads in flight
+	store  storage.Store
+	cache  *cache.Store   // store, where it has one
+	linker storage.Linker // nil: downloads come through this server
+	db     db.DB
+	spool  string // directory for uploads in flight
 	// folder is where the server may put files of its own: the data folder, or a
 	// temporary one that close removes.
 	folder string
@@ -92,7 +93,7 @@ func (b *backend) openStore(ctx context.Context, cfg *config.Config) error {
 		if err != nil {
 			return fmt.Errorf("storage.s3: %w", err)
 		}
-		b.store = store
+		b.store, b.linker = store, store.Linker()
 	default:
 		store, err := local.New(b.folder, time.Now)
 		if err != nil {
@@ -130,7 +131,7 @@ func newRegistry(cfg *config.Config, b *backend, log *slog.Logger) (*registry.Re
 		return nil, err
 	}
 	return registry.New(registry.Config{
-		Store: b.store, DB: b.db, Checker: checker, SpoolDir: b.spool, ArchiveLimit: int64(cfg.Limits.Archive),
+		Store: b.store, Linker: b.linker, DB: b.db, Checker: checker, SpoolDir: b.spool, ArchiveLimit: int64(cfg.Limits.Archive),
 		SweepGrace: time.Duration(cfg.Sweep.Grace), SweepInterval: time.Duration(cfg.Sweep.Interval),
 		Retention: time.Duration(cfg.Retention.Overwritten), Overwrite: cfg.Overwrite, Log: log, Now: time.Now,
 	}), nil
@@ -142,7 +143,7 @@ const uploadTTL = 24 * time.Hour
 // newOCI makes the core of /v2 beside the registry's.
 func newOCI(cfg *config.Config, b *backend, core *registry.Registry, log *slog.Logger) *oci.Core {
 	return oci.New(oci.Config{
-		Registry: core, Store: b.store, DB: b.db, OCI: b.db, SpoolDir: b.spool, ManifestLimit: ociface.ManifestLimit,
+		Registry: core, Store: b.store, Linker: b.linker, DB: b.db, OCI: b.db, SpoolDir: b.spool, ManifestLimit: ociface.ManifestLimit,
 		BlobLimit: int64(cfg.Limits.Blob), Overwrite: cfg.Overwrite, UploadTTL: uploadTTL, Log: log, Now: time.Now,
 	})
 }

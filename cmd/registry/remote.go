@@ -10,7 +10,6 @@ import (
 	"packregistry/internal/db"
 	"packregistry/internal/db/postgres"
 	"packregistry/internal/db/sqlcat"
-	"packregistry/internal/storage"
 	"packregistry/internal/storage/s3"
 )
 
@@ -32,11 +31,12 @@ func checkRemote(ctx context.Context, cfg *config.Config) error {
 
 // openS3 opens the bucket. The configuration has made one endpoint of the legacy
 // host, port and secure.
-func openS3(ctx context.Context, c config.S3) (storage.Store, error) {
+func openS3(ctx context.Context, c config.S3) (*s3.Store, error) {
 	cfg := s3.Config{
 		Bucket: c.Bucket, Region: c.Region, Endpoint: c.Endpoint, RootDirectory: c.RootDirectory,
 		AccessKey: c.AccessKey, SecretKey: c.SecretKey, SessionToken: c.SessionToken, CAFile: c.CA,
 		Encrypt: c.Encrypt, KMSKeyID: c.KeyID, Timeout: time.Duration(c.Timeout), MaxAttempts: c.MaxAttempts,
+		Redirect: c.Redirect, RedirectEndpoint: c.RedirectEndpoint,
 	}
 	if c.ForcePathStyle != "auto" {
 		force := c.ForcePathStyle == "true"

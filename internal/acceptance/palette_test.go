@@ -93,7 +93,7 @@ func newPaletteTown(t *testing.T, b backend) *paletteTown {
 	at := httptest.NewTLSServer(c.palette)
 	t.Cleanup(func() { c.palette.Close(); at.CloseClientConnections(); at.Close() })
 	var err error
-	if c.made, err = certs.Make(certs.Options{Dir: filepath.Join(c.dir, "tls"), Names: []string{"127.0.0.1"}, Now: time.Now}); err != nil {
+	if c.made, err = certs.Make(certs.Options{Dir: filepath.Join(c.dir, "tls"), Names: []string{"127.0.0.1", "localhost"}, Now: time.Now}); err != nil {
 		t.Fatal(err)
 	}
 	own, err := os.ReadFile(c.made.Path(certs.CAFile))
@@ -126,7 +126,7 @@ func newPaletteTown(t *testing.T, b backend) *paletteTown {
 func (c *paletteTown) start() *server {
 	c.t.Helper()
 	b := c.b
-	if b.name != "embedded" {
+	if b.name == "postgres-s3" {
 		b.dir = c.t.TempDir()
 	}
 	addr := testenv.FreeAddr(c.t)
@@ -167,13 +167,19 @@ func (c *paletteTown) verb(args ...string) ran {
 // push pushes packs that are shown within the time, by the server's own address.
 func (c *paletteTown) push(s *server, timeout string, args ...string) ran {
 	c.t.Helper()
-	trust := filepath.Join(c.dir, ".spectro", "certs.d", strings.TrimPrefix(s.url, "https://"))
-	own, err := os.ReadFile(c.made.Path(certs.CAFile))
-	if err := errors.Join(err, os.MkdirAll(trust, 0o700), os.WriteFile(filepath.Join(trust, "ca.crt"), own, 0o600)); err != nil {
-		c.t.Fatal(err)
-	}
+	c.trust(strings.TrimPrefix(s.url, "https://"))
 	env := []string{"SPECTRO_REGISTRY_SERVER=" + s.url, "SPECTRO_USERNAME=admin", "SPECTRO_PASSWORD=" + password}
 	return c.run(env, c.bin, slices.Concat([]string{"pack", "push", "--wait-visible", "--wait-timeout", timeout}, args)...)
+}
+
+// trust has spectro trust the authority for a server.
+func (c *paletteTown) trust(host string) {
+	c.t.Helper()
+	folder := filepath.Join(c.dir, ".spectro", "certs.d", host)
+	own, err := os.ReadFile(c.made.Path(certs.CAFile))
+	if err := errors.Join(err, os.MkdirAll(folder, 0o700), os.WriteFile(filepath.Join(folder, "ca.crt"), own, 0o600)); err != nil {
+		c.t.Fatal(err)
+	}
 }
 
 func (c *paletteTown) pack(name, version, values string) string {

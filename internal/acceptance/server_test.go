@@ -52,9 +52,16 @@ func eachBackend(t *testing.T, f func(t *testing.T, b backend)) {
 func production(t *testing.T) backend {
 	t.Helper()
 	url := testenv.Postgres(t)
+	b, _, _ := inBucket(t)
+	b.name, b.env = "postgres-s3", append(b.env, "REGISTRY_DATABASE_URL="+url)
+	return b
+}
+
+// inBucket is the embedded catalogue with the packs in a bucket.
+func inBucket(t *testing.T) (backend, testenv.Endpoint, string) {
+	t.Helper()
 	s3, bucket := testenv.Bucket(t)
-	return backend{name: "postgres-s3", dir: t.TempDir(), env: []string{
-		"REGISTRY_DATABASE_URL=" + url,
+	return backend{name: "sqlite-s3", dir: t.TempDir(), env: []string{
 		"REGISTRY_STORAGE=s3",
 		"REGISTRY_STORAGE_S3_ENDPOINT=" + s3.URL,
 		"REGISTRY_STORAGE_S3_REGION=" + s3.Region,
@@ -62,7 +69,7 @@ func production(t *testing.T) backend {
 		"REGISTRY_STORAGE_S3_SECRETKEY=" + s3.SecretKey,
 		"REGISTRY_STORAGE_S3_BUCKET=" + bucket,
 		"REGISTRY_STORAGE_S3_FORCEPATHSTYLE=true",
-	}}
+	}}, s3, bucket
 }
 
 // server is one running process.

@@ -106,6 +106,7 @@ type server struct {
 	spec          func() (*document, error)
 	stall         time.Duration // how long a client may pause
 	oci           *oci.Face     // nil: there is none
+	toldOwnHost   atomic.Bool   // that redirects would take passwords along
 }
 
 // New makes the handler of all routes. Its error names the setting that is wrong.

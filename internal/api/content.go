@@ -99,7 +99,7 @@ func (s *server) serveFile(w http.ResponseWriter, r *http.Request, content *regi
 }
 
 // serveContent sends bytes with all of conditional requests and ranges (RFC 9110
-// 13 and 14). There is no Last-Modified: a second is too coarse for a promise never to
+// 13 and 14), or tells where the store gives them out. There is no Last-Modified: a second is too coarse for a promise never to
 // lie about what changed.
 func (s *server) serveContent(w http.ResponseWriter, r *http.Request, content *registry.Content, immutable bool) error {
 	callOf(r.Context()).transfer = download
@@ -109,6 +109,9 @@ func (s *server) serveContent(w http.ResponseWriter, r *http.Request, content *r
 		h.Set("Repr-Digest", "sha-256=:"+base64.StdEncoding.EncodeToString(sum)+":")
 	}
 	h.Set("Cache-Control", cacheControl(immutable, s.cfg.Anonymous == AnonymousPull))
+	if done, err := s.redirect(w, r, content); done || err != nil {
+		return err
+	}
 	if isPlain(r) {
 		return s.sendWhole(w, r, content)
 	}
@@ -147,15 +150,18 @@ func (s *server) serveContent(w http.ResponseWriter, r *http.Request, content *r
 
 // isPlain reports whether a request is for the whole, without a condition.
 func isPlain(r *http.Request) bool {
-	if r.Method != http.MethodGet {
-		return false
-	}
-	for _, name := range []string{"Range", "If-Match", "If-None-Match", "If-Range", "If-Modified-Since", "If-Unmodified-Since"} {
+	_, ranges := r.Header["Range"]
+	return r.Method == http.MethodGet && !ranges && !isConditional(r)
+}
+
+// isConditional reports whether a request has a condition (RFC 9110 13.1).
+func isConditional(r *http.Request) bool {
+	for _, name := range []string{"If-Match", "If-None-Match", "If-Range", "If-Modified-Since", "If-Unmodified-Since"} {
 		if _, asked := r.Header[name]; asked {
-			return false
+			return true
 		}
 	}
-	return true
+	return false
 }
 
 // sendWhole sends content from beginning to end. Its error means that nothing was sent.

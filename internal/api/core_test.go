@@ -19,6 +19,7 @@ import (
 	"packregistry/internal/pack/packtest"
 	"packregistry/internal/registry"
 	"packregistry/internal/registry/oci"
+	"packregistry/internal/storage"
 	"packregistry/internal/storage/local"
 )
 
@@ -38,6 +39,12 @@ const (
 
 func newHouse(t testing.TB, change func(*Config)) *house {
 	t.Helper()
+	return buildHouse(t, func(storage.Store) storage.Linker { return nil }, change)
+}
+
+// buildHouse gives the house a store whose blobs have addresses.
+func buildHouse(t testing.TB, linker func(storage.Store) storage.Linker, change func(*Config)) *house {
+	t.Helper()
 	dir := t.TempDir()
 	catalogue, err := sqlite.Open(context.Background(), filepath.Join(dir, "registry.db"), sqlite.Options{})
 	if err != nil {
@@ -52,7 +59,7 @@ func newHouse(t testing.TB, change func(*Config)) *house {
 		t.Fatal(err)
 	}
 	coreConfig := registry.Config{
-		Store: store, DB: catalogue, Checker: checker, SpoolDir: t.TempDir(), ArchiveLimit: testArchiveLimit,
+		Store: store, Linker: linker(store), DB: catalogue, Checker: checker, SpoolDir: t.TempDir(), ArchiveLimit: testArchiveLimit,
 		Log: slog.New(slog.DiscardHandler), Now: time.Now,
 	}
 	core := registry.New(coreConfig)
@@ -65,7 +72,7 @@ func newHouse(t testing.TB, change func(*Config)) *house {
 		}
 	}()
 	content := oci.New(oci.Config{
-		Registry: core, Store: store, DB: catalogue, OCI: catalogue, SpoolDir: t.TempDir(), ManifestLimit: 4 << 20, BlobLimit: testBlobLimit,
+		Registry: core, Store: store, Linker: coreConfig.Linker, DB: catalogue, OCI: catalogue, SpoolDir: t.TempDir(), ManifestLimit: 4 << 20, BlobLimit: testBlobLimit,
 		Overwrite: func(namespace string) bool { return namespace == "scratch" }, UploadTTL: time.Hour, Log: slog.New(slog.DiscardHandler), Now: time.Now,
 	})
 	cfg := Config{Registry: core, OCI: content, BlobLimit: testBlobLimit, Auth: fakeAuth{}, ArchiveLimit: testArchiveLimit}

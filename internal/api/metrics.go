@@ -22,13 +22,14 @@ import (
 // metrics are the numbers of the face. Labels are bounded: route patterns, the
 // methods there are, and classes of status.
 type metrics struct {
-	requests *prometheus.CounterVec
-	duration *prometheus.HistogramVec
-	inFlight prometheus.Gauge
-	uploads  prometheus.Gauge
-	bytesIn  prometheus.Counter
-	bytesOut prometheus.Counter
-	promHTTP http.Handler
+	requests  *prometheus.CounterVec
+	duration  *prometheus.HistogramVec
+	inFlight  prometheus.Gauge
+	uploads   prometheus.Gauge
+	bytesIn   prometheus.Counter
+	bytesOut  prometheus.Counter
+	redirects prometheus.Counter
+	promHTTP  http.Handler
 
 	// known are the series that were in use already: looking one up by its labels costs
 	// more than all else here.
@@ -82,13 +83,16 @@ func newMetrics(cfg Config) (*metrics, error) {
 		uploads:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "registry_uploads_in_flight", Help: "Archives being taken in or checked."}),
 		bytesIn:  prometheus.NewCounter(prometheus.CounterOpts{Name: "registry_upload_bytes_total", Help: "Bytes of archives received."}),
 		bytesOut: prometheus.NewCounter(prometheus.CounterOpts{Name: "registry_download_bytes_total", Help: "Bytes of archives and files sent."}),
+		redirects: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "registry_download_redirects_total", Help: "Downloads sent to the store, whose bytes are not counted here.",
+		}),
 		promHTTP: promhttp.HandlerFor(cfg.Metrics, promhttp.HandlerOpts{}),
 	}
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "registry_build_info", Help: "Always 1.", ConstLabels: prometheus.Labels{"version": cfg.Version},
 	})
 	build.Set(1)
-	for _, c := range []prometheus.Collector{m.requests, m.duration, m.inFlight, m.uploads, m.bytesIn, m.bytesOut, build} {
+	for _, c := range []prometheus.Collector{m.requests, m.duration, m.inFlight, m.uploads, m.bytesIn, m.bytesOut, m.redirects, build} {
 		if err := cfg.Metrics.Register(c); err != nil {
 			return nil, err
 		}

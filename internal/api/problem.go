@@ -65,7 +65,10 @@ func (e *slowError) Unwrap() error { return e.err }
 // statusClientGone is what the log says when nobody is left to read the answer.
 const statusClientGone = 499
 
-var errNoRow = errors.New("no row in the access table")
+var (
+	errNoRow   = errors.New("no row in the access table")
+	errBadLink = errors.New("the store's address of the content cannot be read")
+)
 
 // defaultRetryAfter is told when a part that is busy or down does not say.
 const defaultRetryAfter = 2 * time.Second

@@ -42,7 +42,7 @@ func filesTopic() clidoc.Topic {
 		Header: []string{"path", "what it holds"},
 		Rows: [][]string{
 			{"<home>/config.json", `the servers you logged in to and the default one, readable by you alone. Scripts may write it: {"auths": {"SERVER": {"auth": "BASE64 OF USER:PASSWORD", "insecure": true}}, "defaultRegistry": "SERVER"}`},
-			{"/etc/spectro/certs.d/SERVER/ca.crt", "the CA of a server, as PEM; SERVER as at login, without the scheme"},
+			{"/etc/spectro/certs.d/SERVER/ca.crt", "the CA of a server, as PEM; SERVER as at login, without the scheme. It is trusted for the store too, where the server redirects downloads there; the file may hold several"},
 			{"<home>/certs.d/SERVER/ca.crt", "the same for you alone"},
 			{"$DOCKER_CONFIG/config.json, ~/.docker/config.json", "the credential helpers that keep passwords, and logins of docker, helm and oras, which are used where spectro has none of its own"},
 			{".packignore", "in a pack's folder: what is not packed, in the syntax of .dockerignore"},

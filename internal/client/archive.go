@@ -17,12 +17,13 @@ import (
 
 // archive is a body that must have a size and a digest: an archive, or one file of it. Where the connection breaks it asks for the rest.
 type archive struct {
-	c     *Client
-	ctx   context.Context
-	path  string
-	query url.Values
-	want  pack.Digest // "" until the server says
-	size  int64       // -1 until the server says
+	c      *Client
+	ctx    context.Context
+	path   string
+	query  url.Values
+	want   pack.Digest // "" until the server says
+	size   int64       // -1 until the server says
+	follow bool        // the server may send us to its store
 
 	body   io.ReadCloser // nil when the connection broke
 	sum    hash.Hash     // of what was read
@@ -38,8 +39,9 @@ func (a *archive) open() error {
 		a.sum = sha256.New()
 	}
 	// Compressed on the way it would have no ranges.
-	r := &request{method: http.MethodGet, path: a.path, query: a.query, header: http.Header{"Accept-Encoding": {"identity"}}}
+	r := &request{method: http.MethodGet, path: a.path, query: a.query, header: http.Header{"Accept-Encoding": {"identity"}}, follow: a.follow}
 	if a.read > 0 {
+		// The condition also has the server answer by itself: where the way to its store broke, the rest comes another way.
 		r.header.Set("Range", fmt.Sprintf("bytes=%d-", a.read))
 		r.header.Set("If-Match", `"`+string(a.want)+`"`)
 	}

@@ -80,7 +80,7 @@ func New(o Options) (*Client, error) {
 	}
 	return &Client{
 		o: o, place: place, silence: silence, longest: maxAnswer,
-		// A redirect would carry the password elsewhere; none of our routes answers one.
+		// A redirect would carry the password elsewhere. The one that archives answer is followed without: see follow.
 		http: &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 	}, nil
 }
@@ -114,6 +114,7 @@ type request struct {
 	body   func() (io.Reader, error) // makes the body anew for each attempt; nil is none
 	size   int64                     // of the body, bytes
 	lost   bool                      // set when an attempt was sent whose answer never came
+	follow bool                      // a redirect to the registry's store
 }
 
 // segment escapes one part of a path.

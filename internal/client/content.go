@@ -14,7 +14,7 @@ import (
 // bytes that hash to v.Digest: anything else is an error of the last Read. It goes on where a connection broke.
 func (c *Client) Archive(ctx context.Context, v *pack.Version) (io.ReadCloser, error) {
 	a := &archive{
-		c: c, ctx: ctx, want: v.Digest, size: v.Size,
+		c: c, ctx: ctx, want: v.Digest, size: v.Size, follow: true,
 		// By digest, so that a version that moves meanwhile stays what v says it is.
 		path: packPath(v.Name, "versions", segment(string(v.Digest)), "archive"), query: in(v),
 	}
@@ -27,7 +27,7 @@ func (c *Client) Archive(ctx context.Context, v *pack.Version) (io.ReadCloser, e
 // ArchiveAs opens an archive of a version like Archive, by the digest of its zip or its tar.gz, or, where digest is "", in
 // a form. It says what the digest and the size in bytes are.
 func (c *Client) ArchiveAs(ctx context.Context, v *pack.Version, digest pack.Digest, form pack.Format) (body io.ReadCloser, _ pack.Digest, size int64, err error) {
-	a := &archive{c: c, ctx: ctx, want: digest, size: -1, query: in(v)}
+	a := &archive{c: c, ctx: ctx, want: digest, size: -1, query: in(v), follow: true}
 	ref := digest
 	if digest == "" {
 		ref = v.Digest

@@ -80,7 +80,7 @@ func waitAsked(err error) time.Duration {
 func (c *Client) once(ctx context.Context, r *request) (*http.Response, error) {
 	base, err := c.find(ctx)
 	if err != nil {
-		return nil, c.unreachable(ctx, err)
+		return nil, c.unreachable(ctx, c.registry(), err)
 	}
 	ctx, w := newWatch(ctx, c.silence)
 	var body io.Reader
@@ -112,9 +112,15 @@ func (c *Client) once(ctx context.Context, r *request) (*http.Response, error) {
 	resp, err := c.http.Do(req)
 	if err != nil {
 		defer w.close()
-		return nil, c.unreachable(ctx, err)
+		return nil, c.unreachable(ctx, c.registry(), err)
 	}
 	w.off()
+	if r.follow && resp.StatusCode == http.StatusTemporaryRedirect {
+		if resp, err = c.follow(ctx, req, resp); err != nil {
+			w.close()
+			return nil, err
+		}
+	}
 	resp.Body = &receiving{ReadCloser: resp.Body, c: c, ctx: ctx, w: w}
 	if resp.StatusCode/100 == 2 {
 		return resp, nil

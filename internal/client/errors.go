@@ -115,6 +115,7 @@ func (c *Client) unworded(resp *http.Response) error {
 func (c *Client) redirected(resp *http.Response) error {
 	to := resp.Header.Get("Location")
 	if u, err := resp.Location(); err == nil {
+		u.RawQuery = "" // it may be as good as a password
 		if place, _, ours := strings.Cut(u.String(), "/api/v1/"); ours {
 			to = place
 		} else {

@@ -18,7 +18,7 @@ import (
 )
 
 // unreachable says in one sentence why there was no answer, and what mends it.
-func (c *Client) unreachable(ctx context.Context, err error) error {
+func (c *Client) unreachable(ctx context.Context, from party, err error) error {
 	if ctx.Err() != nil && !errors.Is(context.Cause(ctx), errSilent) {
 		return ctx.Err()
 	}
@@ -38,13 +38,12 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 	case errors.As(err, &outer): // it repeats method and URL
 		err = outer.Err
 	}
-	e := &NetworkError{Server: c.o.Server, Err: err}
-	e.Reason, e.final = c.sentence(ctx, err)
-	return e
+	reason, final := c.sentence(ctx, from, err)
+	return c.failed(from, reason, err, final)
 }
 
 // sentence is the reason of a failure, and whether asking again is no use.
-func (c *Client) sentence(ctx context.Context, err error) (reason string, final bool) {
+func (c *Client) sentence(ctx context.Context, from party, err error) (reason string, final bool) {
 	var (
 		name  *net.DNSError
 		op    *net.OpError
@@ -56,8 +55,11 @@ func (c *Client) sentence(ctx context.Context, err error) (reason string, final 
 	case errors.Is(context.Cause(ctx), errSilent):
 		return errSilent.Error(), false
 	case isCertificate(err):
-		return c.untrusted(err), true
+		return c.untrusted(from, err), true
 	case errors.As(err, new(tls.RecordHeaderError)), errors.Is(err, http.ErrSchemeMismatch):
+		if from.store {
+			return "it does not speak TLS", true
+		}
 		if c.place.address.Scheme == "https" {
 			return "it does not speak TLS; if plain HTTP is wanted leave https:// out and log in with --insecure", true
 		}
@@ -66,7 +68,7 @@ func (c *Client) sentence(ctx context.Context, err error) (reason string, final 
 		if proxy.status == http.StatusProxyAuthRequired {
 			return proxy.Error() + "; put user and password into the address of the proxy (HTTPS_PROXY)", true
 		}
-		return proxy.Error() + "; to reach the server without it put " + c.place.address.Host + " into NO_PROXY", proxy.status < 500
+		return proxy.Error() + "; to reach the server without it put " + from.host + " into NO_PROXY", proxy.status < 500
 	case errors.As(err, &op) && op.Op == "proxyconnect":
 		return "the proxy cannot be reached (" + op.Err.Error() + "); look at HTTPS_PROXY, HTTP_PROXY and NO_PROXY", false
 	case errors.As(err, &name) && name.IsNotFound:
@@ -98,7 +100,7 @@ func addressOf(err error) string {
 
 // untrusted is the sentence for a certificate that does not hold. Go's own words stay in it: the vendor's documentation
 // names them (contract 1.8).
-func (c *Client) untrusted(err error) string {
+func (c *Client) untrusted(from party, err error) string {
 	var (
 		unknown x509.UnknownAuthorityError
 		name    x509.HostnameError
@@ -115,9 +117,15 @@ func (c *Client) untrusted(err error) string {
 		if c.o.CAHint != "" {
 			ca = "put its CA certificate into " + c.o.CAHint
 		}
+		if from.store && c.o.CAHint != "" {
+			ca = "add its CA certificate to " + c.o.CAHint + ", whose certificates are trusted for both"
+		}
 		return "its certificate is not trusted (" + words + "); " + ca + ", " + mend
 	case errors.As(err, &name):
-		return "its certificate is not for " + c.place.address.Host + " (" + words + "); name the server as the certificate does, " + mend
+		if from.store {
+			return "its certificate is not for " + from.host + " (" + words + "); the registry's administrator has to name it as the certificate does (storage.s3.redirectendpoint)"
+		}
+		return "its certificate is not for " + from.host + " (" + words + "); name the server as the certificate does, " + mend
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired && invalid.Cert != nil:
 		until := invalid.Cert.NotAfter.UTC().Format(time.DateOnly)
 		if strings.Contains(words, " is before ") { // "current time A is before B"

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"net"
 	"net/netip"
 	"net/url"
@@ -90,11 +91,22 @@ func (c *Config) checkStorage() error {
 		}
 		x.Endpoint = legacy
 	}
-	if x.Endpoint != "" {
-		u, err := url.Parse(x.Endpoint)
-		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil {
-			return c.wrong("storage.s3.endpoint", "%q is no URL of a server; write https://host:port, with the keys in storage.s3.accesskey and secretkey", redactURL(x.Endpoint))
+	for path, text := range map[string]string{"storage.s3.endpoint": x.Endpoint, "storage.s3.redirectendpoint": x.RedirectEndpoint} {
+		u, err := url.Parse(text)
+		if text != "" && (err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil) {
+			return c.wrong(path, "%q is no URL of a server; write https://host:port, with the keys in storage.s3.accesskey and secretkey", redactURL(text))
 		}
+	}
+	return c.checkRedirect()
+}
+
+func (c *Config) checkRedirect() error {
+	x := &c.Storage.S3
+	switch {
+	case x.RedirectEndpoint != "" && !x.Redirect:
+		return c.wrong("storage.s3.redirectendpoint", "it has no effect without storage.s3.redirect; set that to true, or remove the endpoint")
+	case x.Redirect && c.HTTP.TLS.Enabled() && strings.HasPrefix(cmp.Or(x.RedirectEndpoint, x.Endpoint), "http:"):
+		return c.wrong("storage.s3.redirectendpoint", "this server speaks HTTPS, and clients do not follow it to plain HTTP; name an https address of the bucket, or switch storage.s3.redirect off")
 	}
 	return nil
 }

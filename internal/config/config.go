@@ -73,6 +73,9 @@ type S3 struct {
 	KeyID                    string // of a KMS key; "" means the bucket's own (AES256)
 	CA                       string // PEM file with further trusted authorities
 	Cache                    Size   // of copies on this machine's disk; 0: none
+	// Redirect sends clients to the bucket for downloads, at RedirectEndpoint or else where this server reaches it.
+	Redirect         bool
+	RedirectEndpoint string
 }
 
 // HTTP is the listener.

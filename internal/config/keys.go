@@ -61,6 +61,8 @@ func keys() []key {
 		{path: "storage.s3.maxattempts", doc: "how often a request is tried; `0` is 3 times. After a silence only the parts of a large blob are tried again", target: func(c *Config) any { return &c.Storage.S3.MaxAttempts }},
 		{path: "storage.s3.cafile", doc: "PEM file with further authorities trusted for the endpoint", target: func(c *Config) any { return &c.Storage.S3.CA }},
 		{path: "storage.s3.cache", doc: "disk space in the data folder for copies of packs that are read again and again; `0` is none", target: func(c *Config) any { return &c.Storage.S3.Cache }},
+		{path: "storage.s3.redirect", doc: "`true` sends clients straight to the bucket for archives and OCI blobs, by an address that holds 20 minutes; see [Postgres and S3](postgres-s3.md#downloads-straight-from-the-bucket)", target: func(c *Config) any { return &c.Storage.S3.Redirect }},
+		{path: "storage.s3.redirectendpoint", doc: "URL at which clients reach the bucket, where it is not `storage.s3.endpoint`", target: func(c *Config) any { return &c.Storage.S3.RedirectEndpoint }},
 
 		{path: "database.url", doc: "`sqlite://<path>` or `postgres://user:password@host/name`; empty is `registry.db` in the data folder", secret: true, target: func(c *Config) any { return &c.Database.URL }},
 

@@ -176,6 +176,11 @@ func TestWrongSettings(t *testing.T) {
 		{yaml: "storage: {s3: {bucket: b, port: 9000}}", want: "storage.s3.host"},
 		{yaml: "storage: {s3: {bucket: b, host: h, port: 90000}}", want: "storage.s3.port"},
 		{yaml: "storage: {s3: {bucket: b, endpoint: minio:9000}}", want: "storage.s3.endpoint"},
+		{yaml: "storage: {s3: {bucket: b, redirect: true, redirectendpoint: 's3.example.com'}}", want: `config.yml:1: storage.s3.redirectendpoint: "s3.example.com" is no URL of a server`},
+		{yaml: "storage: {s3: {bucket: b, redirectendpoint: 'https://s3.example.com'}}", want: "storage.s3.redirectendpoint: it has no effect without storage.s3.redirect"},
+		{yaml: "storage: {s3: {bucket: b, redirect: true, endpoint: 'http://minio:9000'}}\nhttp: {tls: {certificate: a, key: b}}", want: "storage.s3.redirectendpoint: this server speaks HTTPS"},
+		{yaml: "storage: {s3: {bucket: b, redirect: true, endpoint: 'https://e', redirectendpoint: 'http://s3.example.com'}}\nhttp: {tls: {certificate: a, key: b}}", want: "storage.s3.redirectendpoint: this server speaks HTTPS"},
+		{yaml: "storage: {s3: {bucket: b, redirect: sometimes}}", want: "storage.s3.redirect"},
 		{yaml: "storage: inmemory", env: "REGISTRY_DATABASE_URL=sqlite://x", want: "REGISTRY_DATABASE_URL: database.url: a database that lasts"},
 		{env: "REGISTRY_DATABASE_URL=mysql://u:hunter2@h/d", want: "database.url: write sqlite://"},
 		{env: "REGISTRY_DATABASE_URL=postgres://u:hunter2%zz@h/d", want: "database.url: the URL cannot be read"},
@@ -217,6 +222,20 @@ func TestWrongSettings(t *testing.T) {
 			t.Errorf("%s%s: %v", c.yaml, c.env, err)
 		}
 	}
+}
+
+// Redirects go by TLS when the server does; where it speaks none that is a proxy's to know.
+func TestRedirect(t *testing.T) {
+	if c := mustLoad(t, "storage: {s3: {bucket: b}}"); c.Storage.S3.Redirect {
+		t.Error("clients are redirected by default")
+	}
+	c := mustLoad(t, "storage: {s3: {bucket: b, endpoint: 'http://minio:9000'}}\nhttp: {tls: {certificate: a, key: b}}",
+		"REGISTRY_STORAGE_S3_REDIRECT=true", "REGISTRY_STORAGE_S3_REDIRECTENDPOINT=https://s3.example.com")
+	if !c.Storage.S3.Redirect || c.Storage.S3.RedirectEndpoint != "https://s3.example.com" {
+		t.Errorf("%+v", c.Storage.S3)
+	}
+	mustLoad(t, "storage: {s3: {bucket: b, redirect: true, endpoint: 'http://minio:9000'}}")
+	mustLoad(t, "storage: {s3: {bucket: b, redirect: true}}\nhttp: {tls: {certificate: a, key: b}}") // AWS
 }
 
 // What config check prints loads again to the same configuration, and holds no secret.

@@ -33,6 +33,7 @@ type reply struct {
 	sent     time.Time // when the request went out
 	took     time.Duration
 	location string
+	store    string // the host that it came from, "" for the server itself
 }
 
 // request is one question.
@@ -41,6 +42,7 @@ type request struct {
 	login        bool   // with the credentials
 	accept       string
 	stream       bool // only hash the body
+	follow       bool // to the store, where the server redirects there
 }
 
 // get asks and reads the whole answer. Credentials go only to who has shown a certificate that holds, or where the
@@ -72,6 +74,11 @@ func (e *exam) get(ctx context.Context, q request) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
+	if q.follow && res.StatusCode == http.StatusTemporaryRedirect {
+		if res, err = e.follow(ctx, res); err != nil {
+			return nil, err
+		}
+	}
 	defer res.Body.Close()
 	hash := sha256.New()
 	var document bytes.Buffer
@@ -86,9 +93,13 @@ func (e *exam) get(ctx context.Context, q request) (*reply, error) {
 	if n > size {
 		return nil, fmt.Errorf("the answer is longer than %d bytes", size)
 	}
+	store := res.Request.URL.Host
+	if store == e.base.Host {
+		store = ""
+	}
 	return &reply{
 		status: res.StatusCode, header: res.Header, body: document.Bytes(), sum: "sha256:" + hex.EncodeToString(hash.Sum(nil)),
-		size: n, sent: sent, took: e.o.Now().Sub(sent), location: res.Header.Get("Location"),
+		size: n, sent: sent, took: e.o.Now().Sub(sent), location: res.Header.Get("Location"), store: store,
 	}, nil
 }
 
@@ -118,7 +129,7 @@ func (r *reply) describe() string {
 		Errors []struct{ Message string }
 	}
 	if r.status >= 300 && r.status < 400 {
-		return text + " to " + r.location
+		return text + " to " + place(r.location)
 	}
 	if json.Unmarshal(r.body, &problem) == nil {
 		switch {

@@ -87,6 +87,9 @@ type exam struct {
 	legacy, oci bool     // which faces answer
 	namespaces  []string // base content paths that hold packs
 	manifests   []string // base content paths that hold platform manifests
+
+	stores     []string            // hosts that downloads are redirected to
+	storeRoots []*x509.Certificate // of the certificates there
 }
 
 // Examine makes all checks that can be made. Its error is for options that make no sense; everything else is in the report.
@@ -103,7 +106,7 @@ func Examine(ctx context.Context, o Options) (*Report, error) {
 	}
 	e.report.Address = e.base.String()
 	if e.resolve(ctx) && e.connect(ctx) && e.examineTLS(ctx) {
-		e.client = e.newClient()
+		e.client = e.newClient(e.trusted)
 		defer e.client.CloseIdleConnections()
 		e.examineFaces(ctx)
 	}
@@ -112,12 +115,12 @@ func Examine(ctx context.Context, o Options) (*Report, error) {
 	return e.report, nil
 }
 
-// newClient follows no redirects, for Palette's readiness to do so is not known but for blobs, and uses no proxy.
-func (e *exam) newClient() *http.Client {
+// newClient follows no redirects, for Palette's readiness to do so is not known but for blobs (see follow), and uses no proxy.
+func (e *exam) newClient(verify bool) *http.Client {
 	return &http.Client{
 		Transport: &http.Transport{
 			// Where the certificate does not hold, no credentials are sent: see get.
-			TLSClientConfig:   &tls.Config{RootCAs: e.roots, InsecureSkipVerify: !e.trusted}, //nolint:gosec // see above
+			TLSClientConfig:   &tls.Config{RootCAs: e.roots, InsecureSkipVerify: !verify}, //nolint:gosec // see above
 			ForceAttemptHTTP2: true,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

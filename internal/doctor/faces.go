@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -182,24 +183,35 @@ func (e *exam) examineREST(ctx context.Context) {
 	e.ok("REST search", fmt.Sprintf("finds %s %s in %s", v.Name, v.Version, v.Namespace))
 	at := "/api/v1/packs/" + escape(v.Name) + "/versions/" + escape(v.Version)
 	ns := "?namespace=" + escape(v.Namespace)
-	e.examineBytes(ctx, "REST pack", at+"/archive"+ns, v.Digest)
+	e.examineBytes(ctx, "REST pack", request{path: at + "/archive" + ns, follow: true}, v.Digest)
 	e.examineLogo(ctx, v, at, ns)
 }
 
 // examineBytes reads content to its end and compares its digest with the one promised.
-func (e *exam) examineBytes(ctx context.Context, name, path, digest string) {
-	r, err := e.get(ctx, request{path: path, login: true, stream: true})
+func (e *exam) examineBytes(ctx context.Context, name string, q request, digest string) {
+	q.login, q.stream = true, true
+	path := q.path
+	r, err := e.get(ctx, q)
+	var store *storeError
 	switch {
+	case errors.As(err, &store):
+		e.fail(name, path+" redirects to the store at "+store.host+"; "+store.detail, store.mend)
 	case err != nil:
 		e.fail(name, reason(err), "see whether a proxy in front limits the size or the time of an answer")
 	case r.status >= 300 && r.status < 400:
 		e.fail(name, path+" answers "+r.describe(), "let the server answer itself")
 	case r.status != http.StatusOK:
 		e.fail(name, fmt.Sprintf("%s answers %d", path, r.status), "see the server's log, and run registry admin verify")
+	case r.sum != digest && r.store != "":
+		e.fail(name, fmt.Sprintf("%d bytes came from the store at %s whose digest is not %s", r.size, r.store, digest), "see whether a proxy in front of the store changes answers, and run registry admin verify")
 	case r.sum != digest:
 		e.fail(name, fmt.Sprintf("%d bytes came whose digest is not %s", r.size, digest), "see whether a proxy in front changes answers, and run registry admin verify")
 	default:
-		e.ok(name, fmt.Sprintf("%d bytes in %d ms, digest %s", r.size, r.took.Milliseconds(), short(digest)))
+		text := fmt.Sprintf("%d bytes in %d ms, digest %s", r.size, r.took.Milliseconds(), short(digest))
+		if r.store != "" {
+			text += ", from the store at " + r.store
+		}
+		e.ok(name, text)
 	}
 }
 
@@ -216,7 +228,7 @@ func (e *exam) examineLogo(ctx context.Context, v version, at, ns string) {
 			continue
 		}
 		path := "/v1/" + escape(v.Name) + "/blobs/sha256:" + f.SHA256 + ns + "&type=image/png"
-		e.examineBytes(ctx, "legacy logo", path, "sha256:"+f.SHA256)
+		e.examineBytes(ctx, "legacy logo", request{path: path}, "sha256:"+f.SHA256)
 		if r, err := e.get(ctx, request{path: path, stream: true}); err == nil && r.status == http.StatusUnauthorized {
 			e.ok("logo without login", "is refused; if Palette's pages lack the pictures, set auth.anonymous to logos")
 		} else if err == nil && r.status == http.StatusOK {

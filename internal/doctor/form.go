@@ -41,6 +41,7 @@ func (e *exam) forms() []Form {
 		user = "an account with the role reader"
 	}
 	certificate, advice := e.certificate()
+	advice = append(advice, e.storeAdvice()...)
 	origin := "https://" + e.base.Host
 	if e.legacy {
 		out = append(out, Form{
@@ -79,7 +80,7 @@ func (e *exam) certificate() (text string, advice []string) {
 	case e.trusted && e.o.CA == nil:
 		return "", []string{leave, "No certificate need be uploaded where Palette trusts the same public authorities as this machine; with a private one installed here, examine with --ca."}
 	case e.trusted:
-		return encode(e.chain()), []string{leave, "If Palette refuses the uploaded chain, tick it and upload the chain none the less: then only the password protects the packs, so mend it soon."}
+		return encode(e.withStores(e.chain())), []string{leave, "If Palette refuses the uploaded chain, tick it and upload the chain none the less: then only the password protects the packs, so mend it soon."}
 	}
 	return encode(e.sent), []string{"This is what the server sends, and it does not hold yet: mend what failed above, and examine again, before you upload it.", leave}
 }

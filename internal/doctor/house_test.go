@@ -25,6 +25,7 @@ import (
 	"packregistry/internal/pack/packtest"
 	"packregistry/internal/registry"
 	"packregistry/internal/registry/oci"
+	"packregistry/internal/storage"
 	"packregistry/internal/storage/local"
 )
 
@@ -41,6 +42,12 @@ func (palette) Authenticate(_ context.Context, user, password, _ string) (auth.I
 // newFace is all real faces on a real core, with one pack in the namespace team/edge and one in default.
 func newFace(t *testing.T, change func(*api.Config)) http.Handler {
 	t.Helper()
+	return linkedFace(t, func(storage.Store) storage.Linker { return nil }, packtest.PackZip("alpha", "1.0.0"), change)
+}
+
+// linkedFace is newFace with a store whose blobs have addresses, and another pack.
+func linkedFace(t *testing.T, linker func(storage.Store) storage.Linker, pack []byte, change func(*api.Config)) http.Handler {
+	t.Helper()
 	dir := t.TempDir()
 	catalogue, err := sqlite.Open(context.Background(), filepath.Join(dir, "registry.db"), sqlite.Options{})
 	if err != nil {
@@ -56,11 +63,11 @@ func newFace(t *testing.T, change func(*api.Config)) http.Handler {
 		t.Fatal(err)
 	}
 	core := registry.New(registry.Config{
-		Store: store, DB: catalogue, Checker: checker, SpoolDir: t.TempDir(), ArchiveLimit: 8 << 20,
+		Store: store, Linker: linker(store), DB: catalogue, Checker: checker, SpoolDir: t.TempDir(), ArchiveLimit: 8 << 20,
 		Log: slog.New(slog.DiscardHandler), Now: time.Now,
 	})
 	ociCore := oci.New(oci.Config{
-		Registry: core, Store: store, DB: catalogue, OCI: catalogue, SpoolDir: t.TempDir(), ManifestLimit: 4 << 20,
+		Registry: core, Store: store, Linker: linker(store), DB: catalogue, OCI: catalogue, SpoolDir: t.TempDir(), ManifestLimit: 4 << 20,
 		Overwrite: func(string) bool { return false }, UploadTTL: time.Hour, Log: slog.New(slog.DiscardHandler), Now: time.Now,
 	})
 	cfg := api.Config{Registry: core, OCI: ociCore, Auth: palette{}}
@@ -72,7 +79,7 @@ func newFace(t *testing.T, change func(*api.Config)) http.Handler {
 		t.Fatal(err)
 	}
 	for _, path := range []string{"/api/v1/packs", "/api/v1/packs?namespace=team/edge"} {
-		req := httptest.NewRequest("POST", cfg.Prefix+path, bytes.NewReader(packtest.PackZip("alpha", "1.0.0")))
+		req := httptest.NewRequest("POST", cfg.Prefix+path, bytes.NewReader(pack))
 		req.SetBasicAuth("palette", "pw")
 		w := httptest.NewRecorder()
 		if face.ServeHTTP(w, req); w.Code != 201 {

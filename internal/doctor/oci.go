@@ -151,7 +151,7 @@ func (e *exam) examineManifest(ctx context.Context, repo, tag string) {
 		e.warn("OCI layer", fmt.Sprintf("%s with the title %q: Palette knows packs by one layer with a plain file name", count(len(m.Layers), "layer"), title),
 			"push the pack as one file from its own folder, or upload it over REST")
 	}
-	e.examineBytes(ctx, "OCI pack", "/v2/"+repo+"/blobs/"+layer.Digest, layer.Digest)
+	e.examineBytes(ctx, "OCI pack", request{path: "/v2/" + repo + "/blobs/" + layer.Digest, follow: true}, layer.Digest)
 }
 
 func escape(s string) string { return url.QueryEscape(s) }

@@ -20,16 +20,12 @@ func (r *Registry) Archive(_ context.Context, v *pack.Version, f pack.Format) (*
 	}
 	switch {
 	case f == pack.FormatZip:
-		c.Open = func(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
-			return r.openBlob(ctx, v, v.Digest, offset, length)
-		}
+		r.serveBlob(c, v)
 	case f != pack.FormatTarGz:
 		return nil, pack.Errorf(pack.KindInvalid, "format_invalid", "an archive is had as zip or tar.gz, not as %q", string(f))
 	case v.TarGzStored:
 		c.Digest, c.Size = v.TarGzDigest, v.TarGzSize
-		c.Open = func(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
-			return r.openBlob(ctx, v, v.TarGzDigest, offset, length)
-		}
+		r.serveBlob(c, v)
 	default:
 		c.Digest, c.Size = v.TarGzDigest, v.TarGzSize
 		c.Open = func(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
@@ -37,6 +33,21 @@ func (r *Registry) Archive(_ context.Context, v *pack.Version, f pack.Format) (*
 		}
 	}
 	return c, nil
+}
+
+// serveBlob serves content of a version that is one blob.
+func (r *Registry) serveBlob(c *Content, v *pack.Version) {
+	d, size := c.Digest, c.Size
+	c.Open = func(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
+		return r.openBlob(ctx, v, d, offset, length)
+	}
+	if r.cfg.Linker == nil {
+		return
+	}
+	c.Link = func(ctx context.Context, mediaType, disposition string) (string, error) {
+		address, err := r.cfg.Linker.Link(ctx, d, storage.LinkOptions{Size: size, MediaType: mediaType, Disposition: disposition})
+		return address, r.lost(ctx, v, d, err)
+	}
 }
 
 // openLayer frames the zip's entries as a tar.gz, without inflating them.
@@ -146,19 +157,24 @@ func checkRange(offset, size int64) error {
 	return nil
 }
 
-// openBlob opens a blob of a version. A version that was deleted and swept after
-// it was resolved is KindNotFound; a blob that is missing though the version is
-// there is KindCorrupt, never a plain "not found".
+// openBlob opens a blob of a version.
 func (r *Registry) openBlob(ctx context.Context, v *pack.Version, d pack.Digest, offset, length int64) (io.ReadCloser, error) {
 	stream, err := r.cfg.Store.Open(ctx, d, offset, length)
+	return stream, r.lost(ctx, v, d, err)
+}
+
+// lost says what it means that the store has no blob of a version. One that was deleted and swept after
+// it was resolved is KindNotFound; a blob that is missing though the version is
+// there is KindCorrupt, never a plain "not found". Other errors stay as they are.
+func (r *Registry) lost(ctx context.Context, v *pack.Version, d pack.Digest, err error) error {
 	if !pack.IsKind(err, pack.KindNotFound) {
-		return stream, err
+		return err
 	}
 	_, gone := r.cfg.DB.Resolve(ctx, v.Namespace, v.Name, pack.Reference{Digest: v.Digest})
 	if gone != nil {
-		return nil, gone
+		return gone
 	}
 	r.cfg.Log.ErrorContext(ctx, "a published blob is missing from the store", "digest", string(d),
 		"namespace", v.Namespace, "name", v.Name, "version", v.Version)
-	return nil, pack.Wrap(pack.KindCorrupt, err, "the server has lost the bytes of this version; tell its administrator")
+	return pack.Wrap(pack.KindCorrupt, err, "the server has lost the bytes of this version; tell its administrator")
 }

@@ -20,7 +20,9 @@ import (
 // Config is what a Registry needs. Everything is required but what says
 // otherwise.
 type Config struct {
-	Store   storage.Store
+	Store storage.Store
+	// Linker gives out addresses of the blobs of Store. Nil means that all content comes through Content.Open.
+	Linker  storage.Linker
 	DB      db.DB
 	Checker *check.Checker
 	// SpoolDir is an existing directory for uploads in flight, best on the file
@@ -114,7 +116,14 @@ type Content struct {
 	// is compressed in the archive an offset costs inflating what is before it. The end of
 	// a stream over the whole is where bytes that do not hold are told, unless it is Settled.
 	Open func(ctx context.Context, offset, length int64) (io.ReadCloser, error)
+	// Link gives an address from which a client gets the same bytes by itself, for some minutes, with that Content-Type and
+	// Content-Disposition. Who hands it on hands on the right to read them, and verifies nothing. Its errors are Open's. Nil where there is no
+	// such address: the content is made on the way, or the store gives none out.
+	Link Link
 }
+
+// Link is Content.Link. What it gives is a secret, and is never logged.
+type Link func(ctx context.Context, mediaType, disposition string) (address string, err error)
 
 // Settled is a stream (Content.Open) that has nothing to tell at its end, and that io.Copy
 // may hand to the kernel.

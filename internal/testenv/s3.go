@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -178,18 +179,28 @@ func versitygw() (string, error) {
 
 // MakeBucket makes a bucket. One that this account has already is a success.
 func MakeBucket(ctx context.Context, e Endpoint, name string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPut, e.URL+"/"+name, nil)
+	return ask(ctx, e, http.MethodPut, "/"+name, http.StatusOK, http.StatusConflict)
+}
+
+// RemoveObject removes an object from a bucket, past the server that put it there.
+func RemoveObject(ctx context.Context, e Endpoint, bucket, key string) error {
+	return ask(ctx, e, http.MethodDelete, "/"+bucket+"/"+key, http.StatusNoContent)
+}
+
+// ask makes a request without a body that is answered with one of the statuses.
+func ask(ctx context.Context, e Endpoint, method, path string, statuses ...int) error {
+	req, err := http.NewRequestWithContext(ctx, method, e.URL+path, nil)
 	if err != nil {
 		return err
 	}
 	sign(req, e, time.Now())
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return fmt.Errorf("make the bucket %s: %w", name, err)
+		return fmt.Errorf("%s %s: %w", method, path, err)
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusConflict {
-		return fmt.Errorf("make the bucket %s: %s", name, resp.Status)
+	if !slices.Contains(statuses, resp.StatusCode) {
+		return fmt.Errorf("%s %s: %s", method, path, resp.Status)
 	}
 	return nil
 }

@@ -11,8 +11,8 @@ import (
 
 // sign adds AWS Signature Version 4 to a request to S3 without a body or query
 // (docs.aws.amazon.com, "Authenticating Requests: Using the Authorization
-// Header"). Making a bucket is all that tests need beside the store itself, and
-// the SDK belongs to that alone.
+// Header"). Making a bucket and removing an object is all that tests need beside
+// the store itself, and the SDK belongs to that alone.
 func sign(req *http.Request, e Endpoint, now time.Time) {
 	const signed = "host;x-amz-content-sha256;x-amz-date"
 	empty := hexSum("")

@@ -42,7 +42,7 @@ type Face struct {
 	Core Core
 	// Prefix is the path that the server lives under, for Location and Link; "" is none.
 	Prefix string
-	// Content sends bytes with all of conditional requests and ranges.
+	// Content sends bytes with all of conditional requests and ranges, or tells where the store gives them out.
 	Content func(w http.ResponseWriter, r *http.Request, c *registry.Content, immutable bool) error
 }
 
@@ -117,14 +117,14 @@ func (c *call) json(status int, mediaType string, v any) error {
 	return nil
 }
 
-// send gives bytes that a digest names. No browser may take them for a page of this server.
-func (c *call) send(mediaType, digest string, size int64, immutable bool, open func(ctx context.Context, offset, length int64) (io.ReadCloser, error)) error {
+// send gives content that its digest names. No browser may take it for a page of this server.
+func (c *call) send(content *registry.Content, immutable bool) error {
 	h := c.w.Header()
-	h.Set("Content-Type", mediaType)
-	h.Set("Docker-Content-Digest", digest)
+	h.Set("Content-Type", content.MediaType)
+	h.Set("Docker-Content-Digest", string(content.Digest))
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Security-Policy", "sandbox; default-src 'none'")
-	err := c.Content(c.w, c.r, &registry.Content{Digest: pack.Digest(digest), Size: size, MediaType: mediaType, Open: open}, immutable)
+	err := c.Content(c.w, c.r, content, immutable)
 	if err != nil {
 		h.Del("Docker-Content-Digest")
 	}
@@ -136,7 +136,9 @@ func (c *call) getBlob() error {
 	if err != nil {
 		return err
 	}
-	return c.send("application/octet-stream", c.req.Digest, b.Size, true, b.Open)
+	return c.send(&registry.Content{
+		Digest: pack.Digest(c.req.Digest), Size: b.Size, MediaType: "application/octet-stream", Open: b.Open, Link: b.Link,
+	}, true)
 }
 
 func (c *call) getManifest() error {
@@ -151,5 +153,7 @@ func (c *call) getManifest() error {
 		}
 		return io.NopCloser(bytes.NewReader(text)), nil
 	}
-	return c.send(m.MediaType, m.Digest, int64(len(m.Bytes)), c.req.Reference == m.Digest, open)
+	return c.send(&registry.Content{
+		Digest: pack.Digest(m.Digest), Size: int64(len(m.Bytes)), MediaType: m.MediaType, Open: open,
+	}, c.req.Reference == m.Digest)
 }

@@ -52,18 +52,29 @@ func (c *Core) find(ctx context.Context, r repository, digest string) (*found, e
 
 // stored serves a blob that lies in the store.
 func (c *Core) stored(r repository, link *db.OCILink) *Blob {
-	return &Blob{Digest: link.Digest, Size: link.Size, Open: func(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
+	b := &Blob{Digest: link.Digest, Size: link.Size, Open: func(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
 		stream, err := c.cfg.Store.Open(ctx, link.Blob, offset, length)
-		if !pack.IsKind(err, pack.KindNotFound) {
-			return stream, err
-		}
-		// Deleted and swept since it was found, or lost.
-		if _, gone := c.find(ctx, r, link.Digest); gone != nil {
-			return nil, gone
-		}
-		c.cfg.Log.ErrorContext(ctx, "a blob is missing from the store", "digest", string(link.Blob), "repository", r.path)
-		return nil, pack.Wrap(pack.KindCorrupt, err, "the server has lost the bytes of this blob; tell its administrator")
+		return stream, c.lost(ctx, r, link, err)
 	}}
+	if c.cfg.Linker != nil {
+		b.Link = func(ctx context.Context, mediaType, disposition string) (string, error) {
+			address, err := c.cfg.Linker.Link(ctx, link.Blob, storage.LinkOptions{Size: link.Size, MediaType: mediaType, Disposition: disposition})
+			return address, c.lost(ctx, r, link, err)
+		}
+	}
+	return b
+}
+
+// lost says what it means that the store has no such blob: deleted and swept since it was found, or lost.
+func (c *Core) lost(ctx context.Context, r repository, link *db.OCILink, err error) error {
+	if !pack.IsKind(err, pack.KindNotFound) {
+		return err
+	}
+	if _, gone := c.find(ctx, r, link.Digest); gone != nil {
+		return gone
+	}
+	c.cfg.Log.ErrorContext(ctx, "a blob is missing from the store", "digest", string(link.Blob), "repository", r.path)
+	return pack.Wrap(pack.KindCorrupt, err, "the server has lost the bytes of this blob; tell its administrator")
 }
 
 // DeleteBlob ends the right of a repository to a blob. KindNotFound (blob_unknown), KindConflict (blob_in_use) while

@@ -14,10 +14,12 @@ import (
 	"packregistry/internal/storage"
 )
 
-// Config is what a Core needs. Everything is required but BlobLimit.
+// Config is what a Core needs. Everything is required but Linker and BlobLimit.
 type Config struct {
 	Registry *registry.Registry
 	Store    storage.Store
+	// Linker gives out addresses of the blobs of Store, the same as the registry's.
+	Linker   storage.Linker
 	DB       db.DB
 	OCI      db.OCI
 	SpoolDir string
@@ -80,6 +82,8 @@ type Blob struct {
 	Digest string
 	Size   int64
 	Open   func(ctx context.Context, offset, length int64) (io.ReadCloser, error)
+	// Link is registry.Content's.
+	Link registry.Link
 }
 
 // Upload is the state of an upload session.

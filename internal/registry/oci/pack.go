@@ -233,7 +233,7 @@ func (c *Core) findOfPack(ctx context.Context, r repository, digest string) (*fo
 	if err != nil {
 		return nil, err
 	}
-	return &found{Blob: &Blob{Digest: digest, Size: layer.Size, Open: layer.Open}}, nil
+	return &found{Blob: &Blob{Digest: digest, Size: layer.Size, Open: layer.Open, Link: layer.Link}}, nil
 }
 
 // packTags lists the versions of a pack in byte order.

@@ -35,6 +35,11 @@ type Config struct {
 	Encrypt  bool   // encrypt; server-side encryption, with the server's own keys (AES256)
 	KMSKeyID string // keyid; server-side encryption with this key (aws:kms)
 
+	// Redirect (redirect) lets the store give out addresses of blobs (Store.Linker). RedirectEndpoint (redirectendpoint) is
+	// the URL at which clients reach the bucket, where that is not Endpoint; it is spoken to in the same style.
+	Redirect         bool
+	RedirectEndpoint string
+
 	// Timeout (timeout) bounds each silence of the server, not a whole transfer. 0 means 20 s.
 	Timeout time.Duration
 	// MaxAttempts (maxattempts) is how often a request is tried before the store counts as
@@ -79,17 +84,15 @@ func (c Config) Resolve() (Config, error) {
 	}
 	c.Host, c.Port = "", 0
 
-	if c.Endpoint != "" {
-		if !strings.Contains(c.Endpoint, "://") {
-			c.Endpoint = map[bool]string{true: "https://", false: "http://"}[secure] + c.Endpoint
-		}
-		u, err := url.Parse(c.Endpoint)
-		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.RawQuery != "" || u.User != nil {
-			return c, invalid("storage.s3.endpoint (or host and port) is no http or https URL: " + c.Endpoint)
-		}
-		if c.Region == "" {
-			c.Region = defaultRegion
-		}
+	var ok bool
+	if c.Endpoint, ok = serverURL(c.Endpoint, secure); !ok {
+		return c, invalid("storage.s3.endpoint (or host and port) is no http or https URL: " + c.Endpoint)
+	}
+	if c.RedirectEndpoint, ok = serverURL(c.RedirectEndpoint, secure); !ok {
+		return c, invalid("storage.s3.redirectendpoint is no http or https URL: " + c.RedirectEndpoint)
+	}
+	if c.Endpoint != "" && c.Region == "" {
+		c.Region = defaultRegion
 	}
 	if c.ForcePathStyle == nil {
 		path := c.Endpoint != ""
@@ -102,6 +105,8 @@ func (c Config) Resolve() (Config, error) {
 		return c, invalid("storage.s3.bucket must be a name alone; a prefix goes into storage.s3.rootdirectory")
 	case (c.AccessKey == "") != (c.SecretKey == ""):
 		return c, invalid("storage.s3.accesskey and storage.s3.secretkey belong together: set both, or none for the AWS default chain")
+	case c.RedirectEndpoint != "" && !c.Redirect:
+		return c, invalid("storage.s3.redirectendpoint has no effect without storage.s3.redirect: set it to true, or remove the endpoint")
 	case c.Timeout < 0 || c.MaxAttempts < 0:
 		return c, invalid("storage.s3.timeout and storage.s3.maxattempts must not be negative")
 	}
@@ -112,6 +117,18 @@ func (c Config) Resolve() (Config, error) {
 		c.MaxAttempts = defaultAttempts
 	}
 	return c, nil
+}
+
+// serverURL gives the address of a server its scheme where it has none. It is false for what is no such address; "" is one.
+func serverURL(text string, secure bool) (string, bool) {
+	if text == "" {
+		return "", true
+	}
+	if !strings.Contains(text, "://") {
+		text = map[bool]string{true: "https://", false: "http://"}[secure] + text
+	}
+	u, err := url.Parse(text)
+	return text, err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https") && u.RawQuery == "" && u.User == nil
 }
 
 func invalid(msg string) error { return pack.Errorf(pack.KindInvalid, "config_invalid", "%s", msg) }

@@ -56,16 +56,18 @@ func TestBadConfig(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]Config{
-		"storage.s3.bucket":        {},
-		"storage.s3.rootdirectory": {Bucket: "a/b"},
-		"storage.s3.host":          {Bucket: "b", Host: "h", Endpoint: "http://e"},
-		"storage.s3.port":          {Bucket: "b", Port: 9000},
-		"storage.s3.endpoint":      {Bucket: "b", Endpoint: "ftp://e"},
-		"storage.s3.secretkey":     {Bucket: "b", AccessKey: "a"},
-		"storage.s3.accesskey":     {Bucket: "b", SecretKey: "s"},
-		"storage.s3.timeout":       {Bucket: "b", Timeout: -1},
-		"storage.s3.cafile":        {Bucket: "b", Endpoint: "http://e", CAFile: notPEM},
-		"storage.s3.cafile cannot": {Bucket: "b", Endpoint: "http://e", CAFile: notPEM + "x"},
+		"storage.s3.bucket":                  {},
+		"storage.s3.rootdirectory":           {Bucket: "a/b"},
+		"storage.s3.host":                    {Bucket: "b", Host: "h", Endpoint: "http://e"},
+		"storage.s3.port":                    {Bucket: "b", Port: 9000},
+		"storage.s3.endpoint":                {Bucket: "b", Endpoint: "ftp://e"},
+		"storage.s3.secretkey":               {Bucket: "b", AccessKey: "a"},
+		"storage.s3.accesskey":               {Bucket: "b", SecretKey: "s"},
+		"storage.s3.timeout":                 {Bucket: "b", Timeout: -1},
+		"storage.s3.redirectendpoint is no":  {Bucket: "b", Endpoint: "http://e", Redirect: true, RedirectEndpoint: "http://a?b"},
+		"storage.s3.redirectendpoint has no": {Bucket: "b", Endpoint: "http://e", RedirectEndpoint: "https://s3.example.com"},
+		"storage.s3.cafile":                  {Bucket: "b", Endpoint: "http://e", CAFile: notPEM},
+		"storage.s3.cafile cannot":           {Bucket: "b", Endpoint: "http://e", CAFile: notPEM + "x"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := New(t.Context(), c, time.Now)
