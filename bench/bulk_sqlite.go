@@ -34,7 +34,7 @@ func (s shape) fillSQLite(ctx context.Context, dir string) (err error) {
 	if err := tx.Commit(); err != nil {
 		return err
 	}
-	for _, q := range append(indexes, "ANALYZE", "PRAGMA wal_checkpoint(TRUNCATE)") {
+	for _, q := range append(indexes, "PRAGMA wal_checkpoint(TRUNCATE)") {
 		if _, err := d.ExecContext(ctx, q); err != nil {
 			return fmt.Errorf("%s: %w", q, err)
 		}

@@ -17,6 +17,8 @@ func feedTests() []test {
 		{"what a change tells", feedContent},
 		{"limits and the end", feedLimits},
 		{"a namespace", feedNamespace},
+		{"texts of any kind", feedTexts},
+		{"texts that cannot be kept", feedUnstorable},
 		{"a cursor of another feed is gone", feedGone},
 		{"cursors survive a restart", feedRestart},
 		{"a snapshot and the changes since are the state, under writers", feedState},

@@ -3,12 +3,10 @@ package sqlcat
 import (
 	"context"
 	"crypto/rand"
-	"database/sql"
 	"encoding/hex"
 	"errors"
 	"strings"
 	"time"
-	"unsafe"
 
 	"packregistry/internal/db"
 	"packregistry/internal/pack"
@@ -129,8 +127,7 @@ func cloned(ch *pack.Change) pack.Change {
 	return own
 }
 
-// EachChange implements db.Feed with one statement, and hence as of one instant. Its first
-// row is the head, and tells the mark of the number that is asked from.
+// EachChange implements db.Feed with one statement, and hence as of one instant.
 func (c *Catalogue) EachChange(ctx context.Context, since db.Mark, namespace string, limit int, fn func(*pack.Change)) (db.Mark, error) {
 	if limit < 1 {
 		return db.Mark{}, pack.Errorf(pack.KindInvalid, "limit_invalid", "the limit must be at least 1")
@@ -143,56 +140,53 @@ func (c *Catalogue) EachChange(ctx context.Context, since db.Mark, namespace str
 		}
 		where, args = "namespace = $3 AND ", append(args, namespace)
 	}
-	rows, err := c.b.Direct().Query(ctx, `SELECT 0, head, mark, '', (SELECT mark FROM changes WHERE seq = $1), '', '', '', '', '', 0, 0, '' FROM feed WHERE id = 1
- UNION ALL SELECT * FROM (SELECT 1, seq, mark, type, namespace, name, version, tag, digest, content_digest, revision, at, by_whom
- FROM changes WHERE `+where+`seq > $1 ORDER BY seq LIMIT $2) page`, args...)
+	query, read := changeColumns(where)
+	if c.b.Dialect().Name == "sqlite" {
+		query, read = changeTexts(where)
+	}
+	rows, err := c.b.Direct().Query(ctx, query, args...)
 	if err != nil {
 		return db.Mark{}, err
 	}
 	defer rows.Close()
-	return eachChange(rows, since, limit, fn)
+	return eachChange(rows, read, since, limit, fn)
 }
 
 // eachChange reads the answer to EachChange's question.
-func eachChange(rows Rows, since db.Mark, limit int, fn func(*pack.Change)) (db.Mark, error) {
+func eachChange(rows Rows, read func(Rows, *changeRow) error, since db.Mark, limit int, fn func(*pack.Change)) (db.Mark, error) {
 	var head, last db.Mark
-	var ch pack.Change
-	var kind, revision, at int64
-	var mark, typ, namespace, name, version, tag, digest, content, by sql.RawBytes
-	places := []any{&kind, &ch.Seq, &mark, &typ, &namespace, &name, &version, &tag, &digest, &content, &revision, &at, &by}
+	var row changeRow
+	ch := &row.change
 	cursor := make([]byte, 0, 64)
 	for n := 0; rows.Next(); n++ {
-		if err := rows.ScanRaw(places...); err != nil {
+		if err := read(rows, &row); err != nil {
 			return db.Mark{}, err
 		}
-		if (n == 0) != (kind == 0) || kind != 0 && ch.Seq <= last.Seq { // which no database does, though none promises it
+		if (n == 0) != row.isHead || !row.isHead && ch.Seq <= last.Seq { // which no database does, though none promises it
 			return db.Mark{}, pack.Errorf(pack.KindInternal, "", "the feed was read out of order")
 		}
 		switch {
-		case kind == 0:
-			head = db.Mark{Seq: ch.Seq, Mark: string(mark)}
+		case row.isHead:
+			head = db.Mark{Seq: ch.Seq, Mark: strings.Clone(row.mark)}
 			last.Seq = since.Seq
 			if since == head {
 				return head, nil
 			}
 			// The zero mark is before any change of any feed.
-			if since != (db.Mark{}) && (since.Mark == "" || since.Mark != string(namespace)) {
+			if since != (db.Mark{}) && (since.Mark == "" || since.Mark != row.asked) {
 				return db.Mark{}, cursorGone()
 			}
 			continue
 		case n > limit: // there is more: the caller has read up to the last one it gets
 			return last, nil
 		}
-		ch.Type, ch.Namespace, ch.Name, ch.Version = pack.ChangeType(borrowed(typ)), borrowed(namespace), borrowed(name), borrowed(version)
-		ch.Tag, ch.Digest, ch.ContentDigest, ch.By = borrowed(tag), pack.Digest(borrowed(digest)), borrowed(content), borrowed(by)
-		ch.Revision, ch.At = int(revision), fromMicros(at)
-		cursor = db.AppendCursor(cursor[:0], ch.Seq, mark)
+		cursor = db.AppendCursor(cursor[:0], ch.Seq, row.mark)
 		ch.Cursor = borrowed(cursor)
 		last.Seq = ch.Seq
 		if n == limit { // it is only needed if there is one more
-			last.Mark = string(mark)
+			last.Mark = strings.Clone(row.mark)
 		}
-		fn(&ch)
+		fn(ch)
 	}
 	return head, rows.Err()
 }
@@ -201,9 +195,6 @@ func cursorGone() error {
 	return pack.Errorf(pack.KindCursorGone, "cursor_gone",
 		"the cursor is not of this catalogue, which may have been restored from a backup: start again from the catalog")
 }
-
-// borrowed is text in memory that will be written to again.
-func borrowed(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 // Watch implements db.Feed.
 func (c *Catalogue) Watch(ctx context.Context) <-chan struct{} { return c.hub.Watch(ctx) }

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"packregistry/internal/db/sqlcat"
@@ -18,12 +19,15 @@ type backend struct {
 	epoch           *epoch
 	syncs           bool  // commits reach the disk
 	openErr         error // of the pools, told by the first use
+
+	commits atomic.Int64
+	wrote   chan struct{} // holds one when there was a commit
 }
 
 var _ sqlcat.Backend = (*backend)(nil)
 
 func newBackend(writeSource, readSource string, shared *epoch) *backend {
-	b := &backend{epoch: shared}
+	b := &backend{epoch: shared, wrote: make(chan struct{}, 1)}
 	b.writer, b.openErr = newPool(writeSource, 1)
 	if b.openErr == nil {
 		b.readers, b.openErr = newPool(readSource, maxReaders)
@@ -64,6 +68,13 @@ func (b *backend) write(ctx context.Context, soft bool, fn func(sqlcat.Tx) error
 			}
 			return transact(ctx, c, "BEGIN IMMEDIATE", fn)
 		})
+		if err == nil {
+			b.commits.Add(1)
+			select {
+			case b.wrote <- struct{}{}:
+			default:
+			}
+		}
 		again := errors.Is(err, sqlcat.ErrAgain)
 		if !again && !isBusy(err) {
 			return err

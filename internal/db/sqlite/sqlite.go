@@ -40,13 +40,14 @@ type Options = sqlcat.Options
 // DB is the catalogue in a SQLite file. It is a db.DB.
 type DB struct {
 	*sqlcat.Catalogue
-	b     *backend
-	hub   *sqlcat.Hub
-	live  atomic.Bool
-	stop  context.CancelFunc
-	done  chan struct{} // closed when the poll has ended
-	temp  string        // directory to remove at Close, for :memory:
-	close sync.Once
+	b      *backend
+	hub    *sqlcat.Hub
+	live   atomic.Bool
+	stop   context.CancelFunc
+	done   chan struct{} // closed when the poll has ended
+	upkeep *upkeep
+	temp   string // directory to remove at Close, for :memory:
+	close  sync.Once
 }
 
 var _ db.DB = (*DB)(nil)
@@ -102,6 +103,7 @@ func (d *DB) open(ctx context.Context, path, sync string, opts sqlcat.Options) e
 	d.stop = stop
 	d.live.Store(true)
 	go d.poll(pollCtx, opts)
+	d.upkeep = startUpkeep(ctx, d.b, opts.Log)
 	return nil
 }
 
@@ -116,6 +118,8 @@ func dataSource(path, sync string, readOnly bool) string {
 	}}
 	if readOnly {
 		pragmas.Add("_pragma", "query_only(1)")
+	} else {
+		pragmas.Add("_pragma", fmt.Sprintf("wal_autocheckpoint(%d)", mostPages))
 	}
 	u := url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: pragmas.Encode()}
 	return u.String()
@@ -223,6 +227,7 @@ func (d *DB) Close() error {
 	d.close.Do(func() {
 		d.stop()
 		<-d.done
+		d.upkeep.end()
 		d.b.epoch.closed.Store(true)
 		err = d.b.close()
 		d.removeTemp()

@@ -81,7 +81,10 @@ func runChild(path string) error {
 	return nil
 }
 
-func publish(ctx context.Context, d db.DB, name string) error {
+func publish(ctx context.Context, d db.DB, name string) error { return publishWith(ctx, d, name, "") }
+
+// publishWith publishes a pack with a README.
+func publishWith(ctx context.Context, d db.DB, name, readme string) error {
 	digest := pack.Digest("sha256:" + strings.Repeat("ab", 32))
 	lease, err := d.Lease(ctx, []pack.Digest{digest}, time.Minute)
 	if err != nil {
@@ -90,6 +93,7 @@ func publish(ctx context.Context, d db.DB, name string) error {
 	_, _, err = d.Publish(ctx, db.Publication{
 		Version: pack.Version{Namespace: "default", Name: name, Version: "1.0.0", Digest: digest, ContentDigest: "h1:x"},
 		Lease:   lease,
+		Readme:  readme,
 	})
 	return err
 }
