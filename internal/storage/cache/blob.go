@@ -2,6 +2,7 @@ package cache
 
 import (
 	"container/list"
+	"errors"
 	"io"
 	"os"
 	"time"
@@ -65,19 +66,11 @@ func (s *Store) read(b *blob, offset, length int64) (io.ReadCloser, error) {
 		s.release(b)
 		return nil, err
 	}
-	r := &reading{s: s, b: b, left: n}
-	if own, err := storage.Reopen(b.f); err == nil {
-		if offset > 0 {
-			_, err = own.Seek(offset, io.SeekStart)
-		}
-		if err == nil {
-			r.file, r.own = own, own
-		} else {
-			_ = own.Close()
-		}
-	}
-	if r.own == nil {
-		r.file = io.NewSectionReader(b.f, offset, n)
+	var r *storage.Part
+	if own, err := openAt(b.f, offset); err == nil {
+		r = storage.NewPart(own, b.d, n, func() error { s.release(b); return own.Close() })
+	} else { // where a file cannot be opened again it is read, not sent
+		r = storage.NewPart(io.NewSectionReader(b.f, offset, n), b.d, n, func() error { s.release(b); return nil })
 	}
 	if n < b.size || s.fresh(b) {
 		return r, nil
@@ -100,68 +93,16 @@ func (s *Store) checked(b *blob, at time.Time) {
 	b.checked = at
 }
 
-// reading is a copy, or a part of it, on its way out. It is a storage.Settled.
-type reading struct {
-	s      *Store
-	b      *blob
-	file   io.Reader
-	own    *os.File // file, where it can be sent by the kernel
-	left   int64
-	closed bool
-}
-
-func (r *reading) Read(p []byte) (int, error) {
-	switch {
-	case r.closed:
-		return 0, os.ErrClosed
-	case r.left == 0:
-		return 0, io.EOF
+// openAt opens a nameless file once more, at a place.
+func openAt(f *os.File, offset int64) (*os.File, error) {
+	own, err := storage.Reopen(f)
+	if err != nil || offset == 0 {
+		return own, err
 	}
-	n, err := r.file.Read(p[:min(int64(len(p)), r.left)])
-	r.left -= int64(n)
-	return n, r.told(err)
-}
-
-// WriteTo implements storage.Settled.
-func (r *reading) WriteTo(w io.Writer) (int64, error) {
-	if r.closed {
-		return 0, os.ErrClosed
+	if _, err := own.Seek(offset, io.SeekStart); err != nil {
+		return nil, errors.Join(err, own.Close())
 	}
-	n, err := io.Copy(w, &io.LimitedReader{R: r.file, N: r.left})
-	r.left -= n
-	if err == nil && r.left > 0 {
-		err = r.told(io.EOF)
-	}
-	return n, err
-}
-
-// Settled marks a storage.Settled.
-func (r *reading) Settled() {}
-
-// told is the error of a read as a store tells it.
-func (r *reading) told(err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case err == io.EOF && r.left == 0: //nolint:errorlint // no reader here wraps it
-		return io.EOF
-	case err == io.EOF: //nolint:errorlint // the same
-		return storage.Corrupt(r.b.d, io.ErrUnexpectedEOF)
-	}
-	return storage.DiskError(err)
-}
-
-func (r *reading) Close() error {
-	if r.closed {
-		return nil
-	}
-	r.closed = true
-	var err error
-	if r.own != nil {
-		err = r.own.Close()
-	}
-	r.s.release(r.b)
-	return storage.DiskError(err)
+	return own, nil
 }
 
 // aged is a copy that is hashed again while it is read.

@@ -1,7 +1,6 @@
 package local
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -29,7 +28,7 @@ func (s *Store) stream(f *os.File, d pack.Digest, offset, length int64) (io.Read
 					s.trust.Add(d, file, now)
 				}
 			}
-			return storage.VerifyReader(&part{f: f, d: d, left: n}, d, n, held), nil
+			return storage.VerifyReader(storage.NewPart(f, d, n, f.Close), d, n, held), nil
 		}
 	}
 	if offset > 0 {
@@ -37,49 +36,5 @@ func (s *Store) stream(f *os.File, d pack.Digest, offset, length int64) (io.Read
 			return nil, storage.DiskError(err)
 		}
 	}
-	return &part{f: f, d: d, left: n}, nil
+	return storage.NewPart(f, d, n, f.Close), nil
 }
-
-// part reads left bytes from the file's place on. A file that ends sooner has
-// been cut meanwhile.
-type part struct {
-	f    *os.File
-	d    pack.Digest
-	left int64
-}
-
-func (p *part) Read(b []byte) (int, error) {
-	if p.left == 0 {
-		return 0, io.EOF
-	}
-	n, err := p.f.Read(b[:min(int64(len(b)), p.left)])
-	p.left -= int64(n)
-	return n, p.error(err)
-}
-
-// WriteTo hands the file itself to w, so that a TCP connection can use sendfile.
-func (p *part) WriteTo(w io.Writer) (int64, error) {
-	n, err := io.Copy(w, &io.LimitedReader{R: p.f, N: p.left})
-	p.left -= n
-	if err == nil && p.left > 0 {
-		err = p.error(io.EOF)
-	}
-	return n, err
-}
-
-// Settled marks a storage.Settled.
-func (p *part) Settled() {}
-
-func (p *part) error(err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, io.EOF) && p.left == 0:
-		return io.EOF
-	case errors.Is(err, io.EOF):
-		return storage.Corrupt(p.d, fmt.Errorf("%d bytes are missing at its end", p.left))
-	}
-	return storage.DiskError(err)
-}
-
-func (p *part) Close() error { return storage.DiskError(p.f.Close()) }
