@@ -91,10 +91,10 @@ func (c *Config) checkStorage() error {
 		}
 		x.Endpoint = legacy
 	}
-	for path, text := range map[string]string{"storage.s3.endpoint": x.Endpoint, "storage.s3.redirectendpoint": x.RedirectEndpoint} {
-		u, err := url.Parse(text)
-		if text != "" && (err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil) {
-			return c.wrong(path, "%q is no URL of a server; write https://host:port, with the keys in storage.s3.accesskey and secretkey", redactURL(text))
+	for _, e := range []struct{ path, text string }{{"storage.s3.endpoint", x.Endpoint}, {"storage.s3.redirectendpoint", x.RedirectEndpoint}} {
+		u, err := url.Parse(e.text)
+		if e.text != "" && (err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil) {
+			return c.wrong(e.path, "%q is no URL of a server; write https://host:port, with the keys in storage.s3.accesskey and secretkey", redactURL(e.text))
 		}
 	}
 	return c.checkRedirect()
