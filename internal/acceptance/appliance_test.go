@@ -277,7 +277,7 @@ func TestApplianceForeground(t *testing.T) {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(bin, "appliance", "init", "--root", m.dir, "--answers", m.answers, "--foreground")
-	out := &lockedBuffer{}
+	out := &testenv.Output{}
 	cmd.Env, cmd.Stdout, cmd.Stderr = append(cleanEnv(), "REGISTRY_HTTP_DRAINDELAY=0s", "REGISTRY_AUTH_BCRYPTCOST=4"), out, out
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

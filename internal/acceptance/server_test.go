@@ -77,7 +77,7 @@ type server struct {
 	t      *testing.T
 	url    string
 	cmd    *exec.Cmd
-	log    *lockedBuffer
+	log    *testenv.Output
 	exited chan struct{}
 	client *http.Client
 }
@@ -97,7 +97,7 @@ func startAt(t *testing.T, b backend, addr, url string, transport *http.Transpor
 		t.Fatal(err)
 	}
 	s := &server{
-		t: t, url: url, log: &lockedBuffer{}, exited: make(chan struct{}), client: &http.Client{Transport: transport, Timeout: 2 * time.Minute},
+		t: t, url: url, log: &testenv.Output{}, exited: make(chan struct{}), client: &http.Client{Transport: transport, Timeout: 2 * time.Minute},
 	}
 	s.cmd = exec.Command(bin, "serve")
 	s.cmd.Dir = t.TempDir()
@@ -196,24 +196,6 @@ func cleanEnv() []string {
 		}
 	}
 	return env
-}
-
-// lockedBuffer collects a process's output while tests read it.
-type lockedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }
 
 func isCancelled(err error) bool {

@@ -6,43 +6,25 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 
 	"packregistry/internal/pack"
 	"packregistry/internal/pack/packtest"
 	"packregistry/internal/storage"
 	"packregistry/internal/storage/storagetest"
+	"packregistry/internal/testenv"
 )
-
-// journal is a log that is read while it is written.
-type journal struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(p)
-}
-
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.String()
-}
 
 // linkedHouse has a store whose blobs have addresses. Its client follows no redirect by itself.
 type linkedHouse struct {
 	*house
 	links *storagetest.Links
-	log   *journal
+	log   *testenv.Output
 }
 
 func newLinkedHouse(t *testing.T, change func(*Config)) *linkedHouse {
 	t.Helper()
-	h := &linkedHouse{log: &journal{}}
+	h := &linkedHouse{log: &testenv.Output{}}
 	h.house = buildHouse(t, func(s storage.Store) storage.Linker {
 		h.links = storagetest.NewLinks(t, s)
 		return h.links

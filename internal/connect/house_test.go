@@ -33,6 +33,7 @@ import (
 	"packregistry/internal/registry"
 	"packregistry/internal/registry/oci"
 	"packregistry/internal/storage/memory"
+	"packregistry/internal/testenv"
 )
 
 const apiKey = "key-4711"
@@ -45,7 +46,7 @@ type house struct {
 	reg     *httptest.Server
 	palette *palettetest.Palette
 	at      *httptest.Server // of the Palette
-	log     *logs
+	log     *testenv.Output
 
 	mu       sync.Mutex
 	ahead    time.Duration // of the real time, for Palette and for services
@@ -56,7 +57,7 @@ type house struct {
 
 func newHouse(t *testing.T) *house {
 	t.Helper()
-	h := &house{t: t, log: &logs{}}
+	h := &house{t: t, log: &testenv.Output{}}
 	var err error
 	dir := t.TempDir()
 	if h.db, err = sqlite.Open(context.Background(), filepath.Join(dir, "registry.db"), sqlite.Options{}); err != nil {
@@ -253,24 +254,6 @@ func (h *house) get(user, password, path string) (int, string) {
 	resp := must(c.Do(req))(h.t)
 	defer resp.Body.Close()
 	return resp.StatusCode, string(must(io.ReadAll(resp.Body))(h.t))
-}
-
-// logs collects lines.
-type logs struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *logs) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *logs) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
 }
 
 func must[T any](v T, err error) func(testing.TB) T {
