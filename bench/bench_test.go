@@ -235,3 +235,18 @@ func TestCatalogue(t *testing.T) {
 		t.Errorf("a pack of %d bytes: %v", len(a.bytes), err)
 	}
 }
+
+// The spellings of a question are different ones, and mean the same.
+func TestSpelt(t *testing.T) {
+	seen := map[string]bool{}
+	for n := range 1 << 6 {
+		q := spelt("ab-cd e2f", n)
+		if seen[q] || strings.ToLower(q) != "ab-cd e2f" {
+			t.Errorf("spelling %d is %q", n, q)
+		}
+		seen[q] = true
+	}
+	if q := spelt("ab", 0); q != "ab" {
+		t.Errorf("the first spelling is %q", q)
+	}
+}

@@ -102,7 +102,10 @@ func (b *bench) searchGroups() []group {
 	const mine, raw, typo = "ours, Postgres", "raw query", "raw query, pg_trgm"
 	g := group{
 		row: 8, name: "search", title: fmt.Sprintf("searches of 50 rows on Postgres, %d versions of %d packs, %d clients", s.versions(), s.packs, searchClients),
-		notes: []string{"The raw queries are full text with ts_rank over a table that has one row for each pack, and similarity of pg_trgm for typos."},
+		notes: []string{
+			"The raw queries are full text with ts_rank over a table that has one row for each pack, and similarity of pg_trgm for typos.",
+			"Each question is spelt differently each time, in letters of other cases, so that no answer is one that the server has kept.",
+		},
 		prepare: func(ctx context.Context) error {
 			return joined(b.productionCatalogue(ctx, s.name), b.rawSearchTable(ctx, s))
 		},
