@@ -83,7 +83,7 @@ func (p *program) serve(ctx context.Context, cfg *config.Config, log *slog.Logge
 	}
 	var draining atomic.Bool
 	srv, err := server.Listen(ctx, server.Options{
-		Addr: cfg.HTTP.Addr, TLS: tlsConfig, Log: log,
+		Addr: cfg.HTTP.Addr, ConnContext: api.WithConnection, TLS: tlsConfig, Log: log,
 		OnDrain: func() { draining.Store(true) }, DrainDelay: cfg.HTTP.DrainDelay, DrainTimeout: cfg.HTTP.DrainTimeout,
 	})
 	if err != nil {

@@ -28,6 +28,8 @@ const (
 type Options struct {
 	Addr    string // host:port or :port
 	Handler http.Handler
+	// ConnContext is that of http.Server; nil is none.
+	ConnContext func(ctx context.Context, conn net.Conn) context.Context
 	// TLS is nil for plain HTTP.
 	TLS *tls.Config
 	// OnDrain is called when the shutdown begins, before the listener closes:
@@ -61,7 +63,7 @@ func Listen(ctx context.Context, opts Options) (*Server, error) {
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(opts.TLS != nil)
 	s.http = &http.Server{
-		Handler: opts.Handler, TLSConfig: opts.TLS, Protocols: protocols,
+		Handler: opts.Handler, ConnContext: opts.ConnContext, TLSConfig: opts.TLS, Protocols: protocols,
 		ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		// Failed handshakes and the like: anybody can cause them, so they are no warning.
 		ErrorLog: slog.NewLogLogger(opts.Log.Handler(), slog.LevelDebug),
