@@ -252,5 +252,8 @@ func copyFile(from, to string) error {
 		return err
 	}
 	_, err = io.Copy(dst, src)
+	if err == nil {
+		err = dst.Sync() // else the system writes it to the disk while something is measured
+	}
 	return errors.Join(err, dst.Close())
 }

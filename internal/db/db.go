@@ -84,7 +84,8 @@ type Pack struct {
 	Tags      []pack.Tag     `json:"tags"` // own, parent and hand-set, sorted by tag in byte order
 }
 
-// Writer changes the catalogue.
+// Writer changes the catalogue. Texts must be UTF-8 without NUL, and in namespaces, names, versions, tags and digests without
+// U+001F: else KindInvalid, code text_invalid.
 type Writer interface {
 	// Publish makes a version true. The lease must cover Version.Digest and, when
 	// Version.TarGzStored, Version.TarGzDigest: an expired or foreign lease is

@@ -44,6 +44,7 @@ var _ sqlcat.Backend = (*backend)(nil)
 func (b *backend) Dialect() sqlcat.Dialect {
 	return sqlcat.Dialect{
 		Name: "postgres", ForUpdate: " FOR UPDATE", HoldOn: "SET LOCAL idle_in_transaction_session_timeout = 0",
+		Separator: sqlcat.UnitSeparator, SeparatorSQL: "chr(31)", // there is no NUL
 		Clock: "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)",
 	}
 }

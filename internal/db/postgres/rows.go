@@ -2,16 +2,12 @@ package postgres
 
 import (
 	"context"
-	"database/sql"
-	"encoding/binary"
-	"fmt"
 	"math"
-	"strconv"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgtype"
 
 	"packregistry/internal/pack"
 )
@@ -32,40 +28,13 @@ func (r *rows) Next() bool {
 
 func (r *rows) Scan(dest ...any) error { return mapError(r.ctx, r.r.Scan(dest...)) }
 
-// ScanRaw implements sqlcat.Rows. Without prepared statements (default_query_exec_mode) the
-// server sends numbers as text.
-func (r *rows) ScanRaw(dest ...any) error {
-	fields, values := r.r.FieldDescriptions(), r.r.RawValues()
-	if len(dest) != len(values) {
-		return pack.Errorf(pack.KindInternal, "", "%d columns for %d places", len(values), len(dest))
+// Text implements sqlcat.Rows.
+func (r *rows) Text() (string, error) {
+	values := r.r.RawValues()
+	if len(values) != 1 || values[0] == nil {
+		return "", pack.Errorf(pack.KindInternal, "", "a row of %d columns where one text was asked for", len(values))
 	}
-	for i, d := range dest {
-		var err error
-		switch d := d.(type) {
-		case *sql.RawBytes:
-			*d = values[i]
-		case *int64:
-			*d, err = rawInt(fields[i].Format, values[i])
-		default:
-			err = fmt.Errorf("a place of type %T", d)
-		}
-		if err != nil {
-			return pack.Wrap(pack.KindInternal, err, "the catalogue could not read a row")
-		}
-	}
-	return nil
-}
-
-func rawInt(format int16, value []byte) (int64, error) {
-	switch {
-	case format == pgtype.TextFormatCode:
-		return strconv.ParseInt(string(value), 10, 64)
-	case len(value) == 8:
-		return int64(binary.BigEndian.Uint64(value)), nil
-	case len(value) == 4:
-		return int64(int32(binary.BigEndian.Uint32(value))), nil
-	}
-	return 0, fmt.Errorf("a number of %d bytes", len(value))
+	return unsafe.String(unsafe.SliceData(values[0]), len(values[0])), nil
 }
 
 // Close reads what is left, which the server may also keep us waiting for.

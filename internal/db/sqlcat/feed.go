@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"strconv"
 	"strings"
 	"time"
 
@@ -53,6 +54,11 @@ func (c *Catalogue) appendChanges(ctx context.Context, tx Tx, list []pack.Change
 	n := len(list)
 	if n == 0 {
 		return nil
+	}
+	for _, ch := range list {
+		if err := checkSeparable(ch.Namespace, ch.Name, ch.Version, ch.Tag, string(ch.Digest), ch.ContentDigest); err != nil {
+			return err
+		}
 	}
 	marks := make([]string, n)
 	for i := range marks {
@@ -133,33 +139,39 @@ func (c *Catalogue) EachChange(ctx context.Context, since db.Mark, namespace str
 		return db.Mark{}, pack.Errorf(pack.KindInvalid, "limit_invalid", "the limit must be at least 1")
 	}
 	limit = min(limit, changesAtOnce)
-	where, args := "", []any{since.Seq, limit + 1}
+	where, args := "", []any{since.Seq}
 	if namespace != pack.AllNamespaces {
 		if !storable(namespace) {
 			namespace = "" // has no changes
 		}
-		where, args = "namespace = $3 AND ", append(args, namespace)
+		where, args = "namespace = $2 AND ", append(args, namespace)
 	}
-	query, read := changeColumns(where)
-	if c.b.Dialect().Name == "sqlite" {
-		query, read = changeTexts(where)
+	atMost := strconv.Itoa(limit + 1)
+	if !isRound(limit) {
+		args = append(args, limit+1)
+		atMost = "$" + strconv.Itoa(len(args))
 	}
-	rows, err := c.b.Direct().Query(ctx, query, args...)
+	d := c.b.Dialect()
+	rows, err := c.b.Direct().Query(ctx, changeQuery(d, where, atMost), args...)
 	if err != nil {
 		return db.Mark{}, err
 	}
 	defer rows.Close()
-	return eachChange(rows, read, since, limit, fn)
+	return eachChange(rows, d.Separator, since, limit, fn)
 }
 
 // eachChange reads the answer to EachChange's question.
-func eachChange(rows Rows, read func(Rows, *changeRow) error, since db.Mark, limit int, fn func(*pack.Change)) (db.Mark, error) {
+func eachChange(rows Rows, separator byte, since db.Mark, limit int, fn func(*pack.Change)) (db.Mark, error) {
 	var head, last db.Mark
 	var row changeRow
 	ch := &row.change
 	cursor := make([]byte, 0, 64)
 	for n := 0; rows.Next(); n++ {
-		if err := read(rows, &row); err != nil {
+		text, err := rows.Text()
+		if err == nil {
+			err = row.parse(text, separator)
+		}
+		if err != nil {
 			return db.Mark{}, err
 		}
 		if (n == 0) != row.isHead || !row.isHead && ch.Seq <= last.Seq { // which no database does, though none promises it

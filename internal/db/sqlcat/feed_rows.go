@@ -1,7 +1,6 @@
 package sqlcat
 
 import (
-	"database/sql"
 	"strconv"
 	"strings"
 	"unsafe"
@@ -17,57 +16,40 @@ type changeRow struct {
 	change      pack.Change
 }
 
-// changeColumns asks for columns.
-func changeColumns(where string) (query string, read func(Rows, *changeRow) error) {
-	var kind, seq, revision, at int64
-	var mark, typ, namespace, name, version, tag, digest, content, by sql.RawBytes
-	places := []any{&kind, &seq, &mark, &typ, &namespace, &name, &version, &tag, &digest, &content, &revision, &at, &by}
-	read = func(rows Rows, r *changeRow) error {
-		if err := rows.ScanRaw(places...); err != nil {
-			return err
-		}
-		r.isHead, r.mark, r.asked = kind == 0, borrowed(mark), borrowed(namespace)
-		r.change = pack.Change{
-			Seq: seq, Type: pack.ChangeType(borrowed(typ)), Namespace: borrowed(namespace), Name: borrowed(name), Version: borrowed(version),
-			Tag: borrowed(tag), Digest: pack.Digest(borrowed(digest)), ContentDigest: borrowed(content), Revision: int(revision),
-			At: fromMicros(at), By: borrowed(by),
-		}
-		return nil
-	}
-	return `SELECT 0, head, mark, '', (SELECT mark FROM changes WHERE seq = $1), '', '', '', '', '', 0, 0, '' FROM feed WHERE id = 1
- UNION ALL SELECT * FROM (SELECT 1, seq, mark, type, namespace, name, version, tag, digest, content_digest, revision, at, by_whom
- FROM changes WHERE ` + where + `seq > $1 ORDER BY seq LIMIT $2) page`, read
+// changeQuery asks for each row as one text, for in both databases handing over a column costs more than reading it. $1 is
+// the number asked from; where and limit may have parameters of their own.
+func changeQuery(d Dialect, where, limit string) string {
+	return `SELECT concat_ws(` + d.SeparatorSQL + `, head, mark, coalesce((SELECT mark FROM changes WHERE seq = $1), '')) FROM feed WHERE id = 1
+ UNION ALL SELECT * FROM (SELECT concat_ws(` + d.SeparatorSQL + `, seq, mark, type, namespace, name, version, tag, digest, content_digest, revision, at, by_whom)
+ FROM changes WHERE ` + where + `seq > $1 ORDER BY seq LIMIT ` + limit + `) page`
 }
 
-// changeTexts asks for each row as one text, with a NUL between its parts: no text that can be stored holds one. In SQLite handing over a
-// column costs more than reading it.
-func changeTexts(where string) (query string, read func(Rows, *changeRow) error) {
-	var text string
-	places := []any{&text}
-	read = func(rows Rows, r *changeRow) error {
-		if err := rows.Scan(places...); err != nil {
-			return err
-		}
-		return r.parse(text)
+// isRound reports whether a limit is one of those that people and programs choose. It stands in the query then, which lets Postgres plan
+// once; with a parameter it plans each time. They are few, for each makes a statement that is kept.
+func isRound(limit int) bool {
+	for limit >= 10 && limit%10 == 0 {
+		limit /= 10
 	}
-	return `SELECT concat_ws(char(0), head, mark, coalesce((SELECT mark FROM changes WHERE seq = $1), '')) FROM feed WHERE id = 1
- UNION ALL SELECT * FROM (SELECT concat_ws(char(0), seq, mark, type, namespace, name, version, tag, digest, content_digest, revision, at, by_whom)
- FROM changes WHERE ` + where + `seq > $1 ORDER BY seq LIMIT $2) page`, read
+	return limit == 1 || limit == 2 || limit == 5
 }
 
-// headParts and changeParts are how many parts the texts have.
+// headParts and changeParts are how many parts the texts have. The last part of a change is who made it, and is
+// whatever is left.
 const headParts, changeParts = 3, 12
 
-// parse reads a text of changeTexts.
-func (r *changeRow) parse(text string) error {
+// parse reads a text of changeQuery.
+func (r *changeRow) parse(text string, separator byte) error {
 	var parts [changeParts]string
 	n := 0
-	for more := true; more; n++ {
-		if n == len(parts) {
-			return unreadableChange()
+	for ; n < len(parts)-1; n++ {
+		i := strings.IndexByte(text, separator)
+		if i < 0 {
+			break
 		}
-		parts[n], text, more = strings.Cut(text, "\x00")
+		parts[n], text = text[:i], text[i+1:]
 	}
+	parts[n] = text
+	n++
 	var err error
 	number := func(part string) int64 {
 		v, e := strconv.ParseInt(part, 10, 64)

@@ -30,9 +30,8 @@ var ErrNoRows = errors.New("no rows")
 type Rows interface {
 	Next() bool
 	Scan(dest ...any) error
-	// ScanRaw is Scan for *int64 and *sql.RawBytes only. What the latter point to is true until
-	// the next call of Next, ScanRaw or Close; NULL is nil.
-	ScanRaw(dest ...any) error
+	// Text is the only column, a text that is not NULL. It is true until the next call of Next, Text or Close.
+	Text() (string, error)
 	Close()
 	Err() error
 }
@@ -73,6 +72,10 @@ type Dialect struct {
 	// HoldOn lets a writing transaction keep its locks however long its process says
 	// nothing; empty where it does so anyway.
 	HoldOn string
+	// Separator is a character that no text of a change holds, but for the one of who made it; SeparatorSQL is
+	// an expression for it.
+	Separator    byte
+	SeparatorSQL string
 	// Clock is an expression for now, in microseconds since 1970; empty where the process' own clock is
 	// that of all who use the database.
 	Clock string

@@ -26,6 +26,19 @@ func checkStorable(texts ...string) error {
 	return nil
 }
 
+// checkSeparable refuses text of a change that one of the databases could not tell from the next one.
+func checkSeparable(texts ...string) error {
+	for _, s := range texts {
+		if strings.IndexByte(s, UnitSeparator) >= 0 {
+			return pack.Errorf(pack.KindInvalid, "text_invalid", "names, versions, tags and digests must not hold the control character U+001F")
+		}
+	}
+	return nil
+}
+
+// UnitSeparator is what Dialect.Separator can be where there is no NUL.
+const UnitSeparator = 0x1f
+
 // clean makes text storable; for text that is only searched.
 func clean(s string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", " ")

@@ -36,7 +36,9 @@ func newBackend(writeSource, readSource string, shared *epoch) *backend {
 }
 
 // Dialect implements sqlcat.Backend. A writing transaction is alone: no row locks.
-func (b *backend) Dialect() sqlcat.Dialect { return sqlcat.Dialect{Name: "sqlite"} }
+func (b *backend) Dialect() sqlcat.Dialect {
+	return sqlcat.Dialect{Name: "sqlite", SeparatorSQL: "char(0)"}
+}
 
 // Direct implements sqlcat.Backend.
 func (b *backend) Direct() sqlcat.Tx { return direct{b} }

@@ -59,8 +59,11 @@ func (r *rows) Next() bool             { return r.r.Next() }
 func (r *rows) Scan(dest ...any) error { return mapError(r.ctx, r.r.Scan(dest...)) }
 func (r *rows) Err() error             { return mapError(r.ctx, r.r.Err()) }
 
-// ScanRaw implements sqlcat.Rows: database/sql borrows by itself.
-func (r *rows) ScanRaw(dest ...any) error { return r.Scan(dest...) }
+// Text implements sqlcat.Rows.
+func (r *rows) Text() (text string, err error) {
+	err = r.Scan(&text)
+	return text, err
+}
 
 func (r *rows) Close() {
 	r.r.Close() // its error is that of Err
