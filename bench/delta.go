@@ -23,7 +23,7 @@ const deltaQuery = `SELECT seq, mark, type, namespace, name, version, tag, diges
 // since is a random place in the feed with enough changes behind it.
 func since(s shape) int64 { return 1 + rand.Int64N(max(1, s.changes()-deltaChanges-1)) }
 
-// deltas asks for deltas at random places.
+// deltas asks for deltas at random places, by wrk.
 func (b *bench) deltas(ctx context.Context, s *server, clients int, at func() string, want int) (sample, error) {
 	c := client(clients)
 	defer c.CloseIdleConnections()
@@ -50,11 +50,16 @@ func (b *bench) deltas(ctx context.Context, s *server, clients int, at func() st
 			return sample{}, err
 		}
 	}
-	m, err := b.load(ctx, s, clients, func(ctx context.Context, _, _ int) error {
-		return discard(ctx, c, s, request{path: path(), status: http.StatusOK})
-	})
+	r := request{path: path(), status: http.StatusOK}
+	for range deltaPlaces {
+		r.paths = append(r.paths, path())
+	}
+	m, err := b.wrk(ctx, s, clients, r)
 	return m, joined(err, look())
 }
+
+// deltaPlaces is how many places in the feed wrk chooses from.
+const deltaPlaces = 1000
 
 const deltaClients = 4
 

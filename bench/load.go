@@ -9,10 +9,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"os/exec"
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -67,6 +69,8 @@ type request struct {
 	header http.Header
 	status int
 	sha256 string // of the body; "" when it is not looked at
+	// paths are what wrk asks for instead of path, in random order.
+	paths []string
 }
 
 var (
@@ -95,6 +99,14 @@ func (b *bench) wrk(ctx context.Context, s *server, connections int, r request) 
 			}
 		}
 	}
+	if len(r.paths) > 0 {
+		script, err := b.wrkScript(r.paths)
+		if err != nil {
+			return sample{}, err
+		}
+		defer os.Remove(script)
+		tail = append(tail, "-s", script)
+	}
 	tail = append(tail, s.url+r.path)
 	if _, err := wrkRun(ctx, path, env, slices.Concat(warm, tail)); err != nil {
 		return sample{}, err
@@ -111,6 +123,22 @@ func (b *bench) wrk(ctx context.Context, s *server, connections int, r request) 
 		err = check(ctx, s, r, 3)
 	}
 	return m, err
+}
+
+// wrkScript writes a script for wrk that asks for paths in random order, which is another one in each of its threads.
+func (b *bench) wrkScript(paths []string) (string, error) {
+	f, err := os.CreateTemp(b.work, "wrk-*.lua")
+	if err != nil {
+		return "", err
+	}
+	_, err = fmt.Fprintf(f, `local requests = {}
+init = function()
+  math.randomseed(tonumber(tostring(requests):match("0x(%%x+)"), 16))
+  for i, path in ipairs({"%s"}) do requests[i] = wrk.format(nil, path) end
+end
+request = function() return requests[math.random(#requests)] end
+`, strings.Join(paths, `", "`))
+	return f.Name(), errors.Join(err, f.Close())
 }
 
 // wrkRun runs wrk, whose durations are whole seconds; ours are shorter, so it is interrupted, which it takes for the end.

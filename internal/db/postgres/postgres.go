@@ -8,14 +8,17 @@
 package postgres
 
 import (
+	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
+	"github.com/jackc/pgx/v5/pgproto3"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"packregistry/internal/db"
@@ -30,6 +33,9 @@ const (
 	maxConns = 20
 	// connectTimeout bounds one attempt to connect when the URL does not (connect_timeout).
 	connectTimeout = 10 * time.Second
+	// readBuffer is how much of an answer is read at once, in bytes: a delta is some 250 KB, which Postgres sends, and
+	// pgx alone would read, 8 KB at a time.
+	readBuffer = 64 << 10
 	// folder is that of the migrations.
 	folder = "postgres"
 	// firstLive is how long Open waits for the notification connection to prove itself.
@@ -85,6 +91,9 @@ func Open(ctx context.Context, url string, opts Options) (*DB, error) {
 	}
 	if cfg.ConnConfig.RuntimeParams["application_name"] == "" {
 		cfg.ConnConfig.RuntimeParams["application_name"] = "packregistry"
+	}
+	cfg.ConnConfig.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
+		return pgproto3.NewFrontend(bufio.NewReaderSize(r, readBuffer), w)
 	}
 	// A query whose caller has gone is cancelled in the server, and the connection lives on.
 	cfg.ConnConfig.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {
