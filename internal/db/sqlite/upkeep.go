@@ -14,19 +14,18 @@ const (
 	upkeepEvery = 25 * time.Millisecond
 	// quietTime without a commit is quiet: then what is left is done too.
 	quietTime = time.Second
-	// checkpointPages in the log are worth copying into the file.
-	checkpointPages = 1000
-	// restartPages is how long the log gets before the upkeep has it begin anew.
-	restartPages = 2 * checkpointPages
-	// mostPages is how long it gets before a commit copies it by itself: more than the upkeep leaves, unless it
+	// checkpointPages in the log, 32 MB, are copied into the file while more come: what the commits of a large
+	// catalogue touch lies all over it, so writing it beside them costs them a tenth. Less waits for quiet.
+	checkpointPages = 8000
+	// mostPages is how long the log gets before a commit copies it by itself: more than the upkeep leaves, unless it
 	// cannot keep up or nobody runs it.
-	mostPages = 2 * restartPages
+	mostPages = 2 * checkpointPages
 	// mergePages is one step in merging segments of the search index: two or three milliseconds.
 	mergePages = 16
 	// mergeCommits are worth a merge while more come.
 	mergeCommits = 32
 	// The writer is the upkeep's for one part in so many while others want it, and while nobody does.
-	busyShare, quietShare = 20, 4
+	busyShare, quietShare = 60, 4
 	// troubleTime is the rest after a failure, which others tell their callers about.
 	troubleTime = 10 * time.Second
 )
@@ -135,7 +134,7 @@ func (u *upkeep) checkpoint(ctx context.Context, quiet bool) error {
 		u.stuck = log
 		return nil
 	}
-	if log < restartPages {
+	if log < checkpointPages { // it was quiet
 		return nil
 	}
 	// The log begins anew with the first commit that finds all of it copied, which under load none does. What came

@@ -221,7 +221,7 @@ func TestSlowReaderAndTheLog(t *testing.T) {
 		})
 	}()
 	<-began
-	p.fill(t, restartPages+checkpointPages)
+	p.fill(t, checkpointPages+checkpointPages/2)
 	if err := u.checkpoint(t.Context(), false); err != nil {
 		t.Fatal(err)
 	}
