@@ -131,13 +131,17 @@ func (b *bench) wrkScript(paths []string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	quoted := make([]string, len(paths))
+	for i, path := range paths {
+		quoted[i] = strconv.Quote(path) // which Lua reads as Go does, for paths are ASCII
+	}
 	_, err = fmt.Fprintf(f, `local requests = {}
 init = function()
   math.randomseed(tonumber(tostring(requests):match("0x(%%x+)"), 16))
-  for i, path in ipairs({"%s"}) do requests[i] = wrk.format(nil, path) end
+  for i, path in ipairs({%s}) do requests[i] = wrk.format(nil, path) end
 end
 request = function() return requests[math.random(#requests)] end
-`, strings.Join(paths, `", "`))
+`, strings.Join(quoted, ", "))
 	return f.Name(), errors.Join(err, f.Close())
 }
 

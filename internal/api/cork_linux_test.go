@@ -18,10 +18,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestHeaderAndFileGoTogether counts the packets of files that fit into one: without the cork there is one more for each
+// TestHeaderAndFileGoTogether counts the packets of files that fit into one of loopback: without the cork there is one more for each
 // header.
 func TestHeaderAndFileGoTogether(t *testing.T) {
-	const size = 20_000
+	const size = 8_000
 	path := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(path, bytes.Repeat([]byte("x"), size), 0o600); err != nil {
 		t.Fatal(err)
@@ -33,7 +33,7 @@ func TestHeaderAndFileGoTogether(t *testing.T) {
 			return err
 		}
 		defer f.Close()
-		w.Header().Set("Content-Length", "20000")
+		w.Header().Set("Content-Length", "8000")
 		_, err = io.Copy(w, &io.LimitedReader{R: f, N: size})
 		return err
 	})))

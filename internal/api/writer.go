@@ -91,7 +91,7 @@ func (w *writer) ReadFrom(src io.Reader) (int64, error) {
 		defer w.buffers.Put(b)
 		return io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{src}, b[:])
 	}
-	if limited.N <= writeChunk { // about a packet; what is larger is not faster for it
+	if limited.N > 0 && limited.N <= writeChunk { // a packet or two; what is larger is not faster for it
 		w.cork.insert()
 		defer w.cork.draw()
 	}

@@ -74,6 +74,11 @@ func (t *importTable) add(values []any) (bool, error) {
 				if !storable(v) {
 					return false, checkStorable(v)
 				}
+				if t.name == "changes" && c.name != "by_whom" {
+					if err := checkSeparable(v); err != nil {
+						return false, err
+					}
+				}
 				p = &v
 				t.size += len(v)
 			}

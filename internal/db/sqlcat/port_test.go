@@ -254,6 +254,11 @@ func TestPortRefuses(t *testing.T) {
 		"newest change": func(s db.ExportSink) error {
 			return errors.Join(s.Begin(db.ExportHeader{Schema: 1, Head: db.Mark{Seq: 1, Mark: "b"}}), s.Table("changes", columns), s.Row(change))
 		},
+		"U+001F": func(s db.ExportSink) error {
+			bad := slices.Clone(change)
+			bad[8] = "x\x1f5"
+			return errors.Join(s.Begin(h), s.Table("changes", columns), s.Row(bad))
+		},
 		"is not in its list": func(s db.ExportSink) error {
 			return errors.Join(s.Begin(h), s.Table("changes", columns), s.Row(change), s.Table("oci_repositories", []string{"id", "name"}), s.Row([]any{int64(1), "r"}),
 				s.Table("oci_blobs", []string{"repository_id", "digest", "blob", "size", "put_at"}), s.Row([]any{int64(1), string(blob), string(blob), int64(1), int64(1)}))

@@ -17,6 +17,8 @@ const (
 	// checkpointPages in the log, 32 MB, are copied into the file while more come: what the commits of a large
 	// catalogue touch lies all over it, so writing it beside them costs them a tenth. Less waits for quiet.
 	checkpointPages = 8000
+	// againPages later it tries again to have a long log begin anew.
+	againPages = 1000
 	// mostPages is how long the log gets before a commit copies it by itself: more than the upkeep leaves, unless it
 	// cannot keep up or nobody runs it.
 	mostPages = 2 * checkpointPages
@@ -100,15 +102,16 @@ func (u *upkeep) attend(ctx context.Context) error {
 				return err
 			}
 			idle := quiet && !u.merging
-			if err := u.checkpoint(ctx, idle); err != nil || idle {
+			if seen, err := u.checkpoint(ctx, idle); err != nil || idle && seen {
 				return err
 			}
 		}
 	}
 }
 
-// checkpoint copies the log when there is enough of it, or in quiet any. What readers still need stays in it.
-func (u *upkeep) checkpoint(ctx context.Context, quiet bool) error {
+// checkpoint copies the log when there is enough of it, or in quiet any. What readers still need stays in it. It reports whether it
+// could see the log.
+func (u *upkeep) checkpoint(ctx context.Context, quiet bool) (seen bool, err error) {
 	var busy bool // somebody else is at it
 	var log, copied int
 	look := func(mode string) func(*conn) error {
@@ -116,30 +119,34 @@ func (u *upkeep) checkpoint(ctx context.Context, quiet bool) error {
 			return c.queryRow(ctx, "PRAGMA wal_checkpoint("+mode+")").Scan(&busy, &log, &copied)
 		}
 	}
-	if err := u.b.withReader(ctx, look("NOOP")); err != nil {
-		return err
+	if err := u.b.withReader(ctx, look("NOOP")); err != nil || log < 0 { // -1: somebody holds it this moment
+		return false, err
 	}
 	if log < u.stuck {
 		u.stuck = 0 // it began anew
 	}
-	if log-max(copied, u.stuck) < checkpointPages && !(quiet && copied < log) {
-		return nil
+	enough := checkpointPages
+	if log > checkpointPages {
+		enough = againPages
+	}
+	if log-max(copied, u.stuck) < enough && !(quiet && copied < log) {
+		return true, nil
 	}
 	// Beside those who write.
 	if err := u.b.withReader(ctx, look("PASSIVE")); err != nil || busy {
-		return err
+		return true, err
 	}
 	u.stuck = 0
 	if copied < log { // for a reader of an older state: trying all the time would be in vain
 		u.stuck = log
-		return nil
+		return true, nil
 	}
 	if log < checkpointPages { // it was quiet
-		return nil
+		return true, nil
 	}
 	// The log begins anew with the first commit that finds all of it copied, which under load none does. What came
 	// meanwhile is little: copied while nobody of this process writes, it is all.
-	return u.b.withWriter(ctx, look("PASSIVE"))
+	return true, u.b.withWriter(ctx, look("PASSIVE"))
 }
 
 // merge makes a step, when there is one to make and it is time for it.
