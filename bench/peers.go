@@ -162,26 +162,27 @@ func serveFiles(dir, addr string) error {
 // versions lists what takes part.
 func (b *bench) versions(ctx context.Context) []Program {
 	list := []Program{}
-	add := func(name, path string, err error, args ...string) {
+	add := func(name, path string, env []string, err error, args ...string) {
 		if err != nil {
 			list = append(list, Program{name, "not here"})
 			return
 		}
 		cmd := exec.CommandContext(ctx, path, args...)
+		cmd.Env = append(plainEnviron(), env...)
 		out, _ := cmd.CombinedOutput() // wrk ends with 1 after telling
 		line, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
 		line = strings.TrimPrefix(line, path+" ") // docker-registry says where it lies
 		list = append(list, Program{name, line})
 	}
-	add("registry", b.registry, nil, "version")
+	add("registry", b.registry, nil, nil, "version")
 	for _, p := range []struct{ name, flag string }{{"docker-registry", "--version"}, {"nginx", "-v"}, {"wrk", "-v"}} {
-		path, _, err := b.peer(p.name)
-		add(p.name, path, err, p.flag)
+		path, env, err := b.peer(p.name)
+		add(p.name, path, env, err, p.flag)
 	}
 	if bin, err := exec.LookPath("pg_config"); err == nil {
-		add("Postgres", bin, nil, "--version")
+		add("Postgres", bin, nil, nil, "--version")
 	}
-	add("versitygw", filepath.Join(b.tools, "bin", "versitygw"), nil, "--version")
+	add("versitygw", filepath.Join(b.tools, "bin", "versitygw"), nil, nil, "--version")
 	return list
 }
 

@@ -93,7 +93,7 @@ How it is measured: real processes over loopback, one server alive at a time, ea
 fro (A B, B A); the ratio is taken in each round, and the median of the rounds counts. Each round has fresh storage and new content; catalogues of a million versions, which are only read, are
 made once. Bodies are hashed, before, during and after a load; an answer that is no success fails the row. A round in which other processes had more than 15 % of the machine is repeated;
 where that does not help, the row is inconclusive. Ours runs with authentication on, syncs to the disk before it answers 201, and checks every archive in full. CPU is user
-and system time of the server's process tree for an operation, from ` + "`/proc`" + `; that of Postgres and of the S3 server stands beside it. ` + "`wrk`" + ` is the client of small GETs, a Go client of everything else; client
+and system time of the server's process tree for an operation, from ` + "`/proc`" + `; that of Postgres and of the S3 server stands beside it. ` + "`wrk`" + ` is the client of small GETs and of deltas, a Go client of everything else; client
 and server share the cores.
 
 `)
