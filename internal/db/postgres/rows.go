@@ -5,10 +5,10 @@ import (
 	"math"
 	"sync/atomic"
 	"time"
-	"unsafe"
 
 	"github.com/jackc/pgx/v5"
 
+	"packregistry/internal/db/sqlcat"
 	"packregistry/internal/pack"
 )
 
@@ -34,7 +34,7 @@ func (r *rows) Text() (string, error) {
 	if len(values) != 1 || values[0] == nil {
 		return "", pack.Errorf(pack.KindInternal, "", "a row of %d columns where one text was asked for", len(values))
 	}
-	return unsafe.String(unsafe.SliceData(values[0]), len(values[0])), nil
+	return sqlcat.Borrowed(values[0]), nil
 }
 
 // Close reads what is left, which the server may also keep us waiting for.

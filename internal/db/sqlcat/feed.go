@@ -193,7 +193,7 @@ func eachChange(rows Rows, separator byte, since db.Mark, limit int, fn func(*pa
 			return last, nil
 		}
 		cursor = db.AppendCursor(cursor[:0], ch.Seq, row.mark)
-		ch.Cursor = borrowed(cursor)
+		ch.Cursor = Borrowed(cursor)
 		last.Seq = ch.Seq
 		if n == limit { // it is only needed if there is one more
 			last.Mark = strings.Clone(row.mark)

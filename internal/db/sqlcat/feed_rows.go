@@ -78,5 +78,5 @@ func unreadableChange() error {
 	return pack.Errorf(pack.KindInternal, "", "the feed holds a change that no release has written")
 }
 
-// borrowed is text in memory that will be written to again.
-func borrowed(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+// Borrowed is text in memory that will be written to again.
+func Borrowed(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
