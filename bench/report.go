@@ -43,7 +43,7 @@ func writeReport(out, ratiosPath, resultsPath string, o reportOptions) error {
 // page is docs/performance.md.
 func page(ratios *Ratios, r *Results, findings string, more []string) string {
 	var b strings.Builder
-	b.WriteString("# Performance\n\n`make bench` writes this page; nothing in it is written by hand. Figures of another machine are other figures; the ratios are what to look at.\n\n")
+	b.WriteString("# Performance\n\n`make bench` writes this page; nothing in it is written by hand but the table of findings (bench/findings.md), whose figures are of the day of each mend. Figures of another machine are other figures; the ratios are what to look at.\n\n")
 	if r.Quick {
 		b.WriteString("**A quick run on small catalogues, to see that everything works: nothing here counts.**\n\n")
 	}
@@ -91,7 +91,7 @@ func machine(b *strings.Builder, r *Results) {
 
 How it is measured: real processes over loopback, one server alive at a time, each waited for until it is idle and the disk has nothing to write. Rounds go to and
 fro (A B, B A); the ratio is taken in each round, and the median of the rounds counts. Each round has fresh storage and new content; catalogues of a million versions, which are only read, are
-made once. Bodies are hashed, before, during and after a load; an answer that is no success fails the row. A round in which other processes had more than 15 % of the machine is repeated;
+made once. Bodies are hashed, before, during and after a load, and of deltas the changes are counted before and after; an answer that is no success fails the row. A round in which other processes had more than 15 % of the machine is repeated;
 where that does not help, the row is inconclusive. Ours runs with authentication on, syncs to the disk before it answers 201, and checks every archive in full. CPU is user
 and system time of the server's process tree for an operation, from ` + "`/proc`" + `; that of Postgres and of the S3 server stands beside it. ` + "`wrk`" + ` is the client of small GETs and of deltas, a Go client of everything else; client
 and server share the cores.
