@@ -21,7 +21,7 @@ func (s *server) observe(next http.Handler) http.Handler {
 		x := &exchange{Context: r.Context(), route: s.routeContexts.Get().(*chi.Context)}
 		c, rec := &x.call, &x.writer
 		rc := http.NewResponseController(w)
-		rec.start(w, rc, corkOf(x.Context), s.stall, s.buffers)
+		rec.start(w, rc, connectionOf(x.Context), s.stall, s.buffers)
 		x.body.start(rc, r, s.stall)
 		c.id, c.address = requestID(r), clientAddress(r, s.cfg.TrustedProxies)
 		x.route.Reset()

@@ -24,7 +24,7 @@ const (
 type writer struct {
 	http.ResponseWriter
 	rc       *http.ResponseController
-	cork     *cork
+	conn     *connection
 	buffers  *sync.Pool // of *[writeChunk]byte, for what must pass through this process
 	stall    time.Duration
 	extended time.Time // when the deadline was last moved
@@ -35,8 +35,8 @@ type writer struct {
 }
 
 // start makes w ready for an answer that begins now.
-func (w *writer) start(to http.ResponseWriter, rc *http.ResponseController, cork *cork, stall time.Duration, buffers *sync.Pool) {
-	w.ResponseWriter, w.rc, w.cork, w.stall, w.buffers = to, rc, cork, stall, buffers
+func (w *writer) start(to http.ResponseWriter, rc *http.ResponseController, conn *connection, stall time.Duration, buffers *sync.Pool) {
+	w.ResponseWriter, w.rc, w.conn, w.stall, w.buffers = to, rc, conn, stall, buffers
 	// The last request on this connection may have left a deadline that is over, and
 	// net/http itself writes 100 Continue.
 	w.extend()
@@ -91,9 +91,12 @@ func (w *writer) ReadFrom(src io.Reader) (int64, error) {
 		defer w.buffers.Put(b)
 		return io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{src}, b[:])
 	}
-	if limited.N > 0 && limited.N <= writeChunk { // a packet or two; what is larger is not faster for it
-		w.cork.insert()
-		defer w.cork.draw()
+	switch {
+	case limited.N > writeChunk:
+		w.conn.long()
+	case limited.N > 0:
+		w.conn.short()
+		defer w.conn.sent()
 	}
 	// The header goes first: else net/http reads the beginning of the file to look at it.
 	if err := w.FlushError(); err != nil {

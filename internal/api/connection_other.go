@@ -1,0 +1,10 @@
+//go:build !linux
+
+package api
+
+const tunable = false
+
+func limitUnsent(uintptr)   {}
+func unlimitUnsent(uintptr) {}
+func cork(uintptr)          {}
+func uncork(uintptr)        {}
