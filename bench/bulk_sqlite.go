@@ -51,6 +51,10 @@ func (s shape) fillTables(ctx context.Context, tx *sql.Tx) error {
 			return fmt.Errorf("%s: %w", t.name, err)
 		}
 	}
+	// As an import leaves it.
+	if _, err := tx.ExecContext(ctx, `INSERT INTO search_terms (search_terms) VALUES ('optimize')`); err != nil {
+		return err
+	}
 	n := s.changes()
 	_, err := tx.ExecContext(ctx, `UPDATE feed SET head = ?, mark = ?`, n, mark(n))
 	return err

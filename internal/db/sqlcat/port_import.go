@@ -230,5 +230,8 @@ func (in *importer) index() error {
 			return err
 		}
 	}
-	return nil
+	if in.c.b.Dialect().Name == "postgres" {
+		return nil
+	}
+	return optimizeTerms(in.ctx, in.tx)
 }

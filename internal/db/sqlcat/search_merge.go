@@ -48,3 +48,10 @@ func MergeTerms(ctx context.Context, tx Tx, pages int) (more bool, err error) {
 	}
 	return after-before > 1, nil // the statement itself counts as one
 }
+
+// optimizeTerms makes one segment of all, for whoever has just filled the index. The large segments of many packs
+// would else stand among the small ones of publishes, and be written again with the first of these that are merged.
+func optimizeTerms(ctx context.Context, tx Tx) error {
+	_, err := tx.Exec(ctx, `INSERT INTO search_terms (search_terms) VALUES ('optimize')`)
+	return err
+}
