@@ -62,6 +62,11 @@ func (b *backend) Write(ctx context.Context, fn func(sqlcat.Tx) error) error {
 	return b.write(ctx, "", fn)
 }
 
+// WriteShort implements sqlcat.Backend: commits that wait at the same time share a sync as it is.
+func (b *backend) WriteShort(ctx context.Context, fn func(sqlcat.Tx) error) error {
+	return b.Write(ctx, fn)
+}
+
 // WriteSoft implements sqlcat.Backend.
 func (b *backend) WriteSoft(ctx context.Context, fn func(sqlcat.Tx) error) error {
 	return b.write(ctx, "; SET LOCAL synchronous_commit = off", fn)

@@ -108,8 +108,7 @@ func removeVersion(ctx context.Context, tx Tx, ch *changes, l *lineage, m *membe
 // overwritten revisions were announced as replaced.
 func (c *Catalogue) PruneRevisions(ctx context.Context, replacedBefore time.Time) (int, error) {
 	var n int64
-	err := c.write(ctx, func(tx Tx, _ *changes) error {
-		var err error
+	err := c.b.Write(ctx, func(tx Tx) (err error) {
 		n, err = tx.Exec(ctx, `DELETE FROM revisions WHERE replaced_at IS NOT NULL AND replaced_at < $1`, micros(replacedBefore))
 		return err
 	})

@@ -33,7 +33,7 @@ func (c *changes) add(ch pack.Change) { c.list = append(c.list, ch) }
 // feed, and wakes the watchers after the commit.
 func (c *Catalogue) write(ctx context.Context, fn func(tx Tx, ch *changes) error) error {
 	moved := false
-	err := c.b.Write(ctx, func(tx Tx) error {
+	err := c.b.WriteShort(ctx, func(tx Tx) error {
 		var ch changes
 		if err := fn(tx, &ch); err != nil {
 			return err

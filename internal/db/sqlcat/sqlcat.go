@@ -92,7 +92,10 @@ type Backend interface {
 	// taken first makes the reads after it current. fn is run again, from the start,
 	// after a deadlock or serialisation failure, so it must only set variables it sets anew.
 	Write(ctx context.Context, fn func(Tx) error) error
-	// WriteSoft is Write for what need not survive a crash of the database or its machine: it
+	// WriteShort is Write for what takes moments and has no effect but on the database: it may be committed together with others
+	// that wait, and be run again because one of them has failed.
+	WriteShort(ctx context.Context, fn func(Tx) error) error
+	// WriteSoft is WriteShort for what need not survive a crash of the database or its machine: it
 	// does not wait for the disk.
 	WriteSoft(ctx context.Context, fn func(Tx) error) error
 	Dialect() Dialect

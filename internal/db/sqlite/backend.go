@@ -19,6 +19,7 @@ type backend struct {
 	epoch           *epoch
 	syncs           bool  // commits reach the disk
 	openErr         error // of the pools, told by the first use
+	group           group
 
 	commits atomic.Int64
 	wrote   chan struct{} // holds one when there was a commit
@@ -56,27 +57,19 @@ func (b *backend) Write(ctx context.Context, fn func(sqlcat.Tx) error) error {
 	return b.write(ctx, false, fn)
 }
 
-// WriteSoft implements sqlcat.Backend. A later Write syncs what this has written too.
+// WriteShort implements sqlcat.Backend.
+func (b *backend) WriteShort(ctx context.Context, fn func(sqlcat.Tx) error) error {
+	return b.writeShort(ctx, false, fn)
+}
+
+// WriteSoft implements sqlcat.Backend. A later commit that is not soft syncs what this has written too.
 func (b *backend) WriteSoft(ctx context.Context, fn func(sqlcat.Tx) error) error {
-	return b.write(ctx, true, fn)
+	return b.writeShort(ctx, true, fn)
 }
 
 func (b *backend) write(ctx context.Context, soft bool, fn func(sqlcat.Tx) error) error {
 	for try := 1; ; try++ {
-		err := b.withWriter(ctx, func(c *conn) error {
-			defer b.epoch.raise() // whatever the answer, it may have been committed
-			if err := c.setSoft(ctx, soft && b.syncs); err != nil {
-				return err
-			}
-			return transact(ctx, c, "BEGIN IMMEDIATE", fn)
-		})
-		if err == nil {
-			b.commits.Add(1)
-			select {
-			case b.wrote <- struct{}{}:
-			default:
-			}
-		}
+		err := b.withWriter(ctx, func(c *conn) error { return b.once(ctx, c, soft, fn) })
 		again := errors.Is(err, sqlcat.ErrAgain)
 		if !again && !isBusy(err) {
 			return err
@@ -88,6 +81,28 @@ func (b *backend) write(ctx context.Context, soft bool, fn func(sqlcat.Tx) error
 		case <-ctx.Done():
 		case <-time.After(time.Duration(try) * 5 * time.Millisecond):
 		}
+	}
+}
+
+// once is one try at a write by itself.
+func (b *backend) once(ctx context.Context, c *conn, soft bool, fn func(sqlcat.Tx) error) error {
+	defer b.epoch.raise() // whatever the answer, it may have been committed
+	if err := c.setSoft(ctx, soft && b.syncs); err != nil {
+		return err
+	}
+	err := transact(ctx, c, "BEGIN IMMEDIATE", fn)
+	if err == nil {
+		b.committed(1)
+	}
+	return err
+}
+
+// committed tells the upkeep of so many writes.
+func (b *backend) committed(writes int) {
+	b.commits.Add(int64(writes))
+	select {
+	case b.wrote <- struct{}{}:
+	default:
 	}
 }
 

@@ -99,7 +99,10 @@ func newPool(source string, size int) (*pool, error) {
 }
 
 // get waits for a connection.
-func (p *pool) get(ctx context.Context) (*conn, error) {
+func (p *pool) get(ctx context.Context) (*conn, error) { return p.getUnless(ctx, nil) }
+
+// getUnless is get that gives nil when it is not needed any more.
+func (p *pool) getUnless(ctx context.Context, done <-chan struct{}) (*conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -110,6 +113,8 @@ func (p *pool) get(ctx context.Context) (*conn, error) {
 	}
 	select {
 	case p.tokens <- struct{}{}:
+	case <-done:
+		return nil, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	case <-p.closed:
