@@ -47,17 +47,10 @@ func newListener(b *backend, hub *sqlcat.Hub, log *slog.Logger) *listener {
 	return &listener{b: b, hub: hub, log: log, done: make(chan struct{})}
 }
 
-// start runs the listener until close, and waits a moment for it to be live.
+// start runs the listener until close. Nothing waits for it to be live: until then the head is read.
 func (l *listener) start(ctx context.Context) {
-	first := make(chan struct{})
-	run, stop := context.WithCancel(context.WithoutCancel(ctx))
-	l.stop = stop
-	go l.run(run, first)
-	select {
-	case <-first:
-	case <-ctx.Done():
-	case <-time.After(firstLive):
-	}
+	ctx, l.stop = context.WithCancel(context.WithoutCancel(ctx))
+	go l.run(ctx)
 }
 
 func (l *listener) close() {
@@ -65,9 +58,8 @@ func (l *listener) close() {
 	<-l.done
 }
 
-// run listens, and again after each failure. It closes first when the first try is
-// live or has failed.
-func (l *listener) run(ctx context.Context, first chan struct{}) {
+// run listens, and again after each failure.
+func (l *listener) run(ctx context.Context) {
 	defer close(l.done)
 	wait := backoffFirst
 	for ctx.Err() == nil {
@@ -75,10 +67,8 @@ func (l *listener) run(ctx context.Context, first chan struct{}) {
 			wait = backoffFirst
 			l.live.Store(true)
 			l.hub.Notify() // what was committed before nobody has told
-			closeOnce(first)
 		})
 		wasLive := l.live.Swap(false)
-		closeOnce(first)
 		if ctx.Err() != nil {
 			return
 		}
@@ -91,15 +81,6 @@ func (l *listener) run(ctx context.Context, first chan struct{}) {
 		case <-time.After(wait):
 		}
 		wait = min(2*wait, backoffMost)
-	}
-}
-
-// closeOnce closes a channel that only one goroutine closes.
-func closeOnce(ch chan struct{}) {
-	select {
-	case <-ch:
-	default:
-		close(ch)
 	}
 }
 

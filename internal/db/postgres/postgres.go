@@ -38,8 +38,6 @@ const (
 	readBuffer = 64 << 10
 	// folder is that of the migrations.
 	folder = "postgres"
-	// firstLive is how long Open waits for the notification connection to prove itself.
-	firstLive = time.Second
 )
 
 // Options are what a catalogue needs besides its database.
