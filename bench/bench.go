@@ -108,8 +108,8 @@ func (b *bench) measureGroup(ctx context.Context, g group) *Group {
 	unquiet := false
 	err := b.prepared(ctx, g)
 	n := b.rounds
-	if g.rounds > 0 {
-		n = min(n, g.rounds)
+	if g.rounds > 0 && (n >= rounds || g.rounds < n) {
+		n = g.rounds
 	}
 	if b.quick {
 		n = min(n, 2)
