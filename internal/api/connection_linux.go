@@ -1,6 +1,7 @@
 package api
 
 import (
+	"math"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -15,7 +16,7 @@ const tunable = true
 const unsentBytes = 32 << 10
 
 func limitUnsent(fd uintptr)   { set(fd, unix.TCP_NOTSENT_LOWAT, unsentBytes) }
-func unlimitUnsent(fd uintptr) { set(fd, unix.TCP_NOTSENT_LOWAT, 0) } // that of the system: none
+func unlimitUnsent(fd uintptr) { set(fd, unix.TCP_NOTSENT_LOWAT, math.MaxInt32) }
 
 func cork(fd uintptr)   { set(fd, unix.TCP_CORK, 1) }
 func uncork(fd uintptr) { set(fd, unix.TCP_CORK, 0) }

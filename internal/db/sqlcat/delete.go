@@ -48,7 +48,8 @@ func (c *Catalogue) DeletePack(ctx context.Context, namespace, name, by string) 
 	if err := checkStorable(by); err != nil {
 		return err
 	}
-	return c.write(ctx, func(tx Tx, ch *changes) error {
+	// Of a pack with many versions it is not short.
+	return c.writeIn(ctx, c.b.Write, func(tx Tx, ch *changes) error {
 		l, err := lockPack(ctx, tx, c.b.Dialect(), namespace, name)
 		if err != nil {
 			return err

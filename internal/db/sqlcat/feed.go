@@ -29,11 +29,17 @@ type changes struct{ list []pack.Change }
 
 func (c *changes) add(ch pack.Change) { c.list = append(c.list, ch) }
 
-// write runs fn in a writing transaction, appends the changes it collected to the
+// write runs fn in a short writing transaction, appends the changes it collected to the
 // feed, and wakes the watchers after the commit.
 func (c *Catalogue) write(ctx context.Context, fn func(tx Tx, ch *changes) error) error {
+	return c.writeIn(ctx, c.b.WriteShort, fn)
+}
+
+// writeIn is write in a transaction of another kind.
+func (c *Catalogue) writeIn(ctx context.Context, transaction func(context.Context, func(Tx) error) error, fn func(tx Tx, ch *changes) error) error {
 	moved := false
-	err := c.b.WriteShort(ctx, func(tx Tx) error {
+	err := transaction(ctx, func(tx Tx) error {
+		moved = false
 		var ch changes
 		if err := fn(tx, &ch); err != nil {
 			return err

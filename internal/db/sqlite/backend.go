@@ -106,9 +106,26 @@ func (b *backend) committed(writes int) {
 	}
 }
 
+// begin begins a transaction. After an error there is none: the driver reports the end of a context also for one that has begun.
+func (c *conn) begin(ctx context.Context, begin string) error {
+	err := c.exec(ctx, begin)
+	if err != nil && ctx.Err() != nil {
+		err = errors.Join(err, c.rollback())
+	}
+	return err
+}
+
+// rollback ends a transaction, or has the connection closed, also when the database has rolled back by itself already.
+func (c *conn) rollback() error {
+	if err := c.exec(context.Background(), "ROLLBACK"); err != nil {
+		return errors.Join(errLeftOpen, err)
+	}
+	return nil
+}
+
 // transact runs fn in a transaction on c.
 func transact(ctx context.Context, c *conn, begin string, fn func(sqlcat.Tx) error) (err error) {
-	if err := c.exec(ctx, begin); err != nil {
+	if err := c.begin(ctx, begin); err != nil {
 		return err
 	}
 	// The end of a transaction must not be cut short, or the connection stays in it.
@@ -116,7 +133,7 @@ func transact(ctx context.Context, c *conn, begin string, fn func(sqlcat.Tx) err
 	done := false
 	defer func() {
 		if !done { // also when fn panics
-			err = errors.Join(err, c.exec(end, "ROLLBACK"))
+			err = errors.Join(err, c.rollback())
 		}
 	}()
 	if err := fn(tx{c}); err != nil {
@@ -168,7 +185,7 @@ type session struct {
 	c   *conn
 }
 
-func (s *session) Begin() error { return s.c.exec(s.ctx, "BEGIN IMMEDIATE") }
+func (s *session) Begin() error { return s.c.begin(s.ctx, "BEGIN IMMEDIATE") }
 func (s *session) Commit() error {
 	s.c.closeStatements()
 	return s.c.exec(context.WithoutCancel(s.ctx), "COMMIT")

@@ -32,13 +32,16 @@ func isBusy(err error) bool {
 	return c == codes.SQLITE_BUSY || c == codes.SQLITE_LOCKED
 }
 
+// errLeftOpen says that a connection may be in a transaction that could not be ended.
+var errLeftOpen = errors.New("the transaction could not be rolled back")
+
 // isBroken reports whether a connection should not be used again.
 func isBroken(err error) bool {
 	switch code(err) {
 	case codes.SQLITE_IOERR, codes.SQLITE_CORRUPT, codes.SQLITE_NOTADB, codes.SQLITE_CANTOPEN, codes.SQLITE_READONLY:
 		return true
 	}
-	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone)
+	return errors.Is(err, errLeftOpen) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone)
 }
 
 // mapError gives an error of the driver its kind. Errors that have one, and

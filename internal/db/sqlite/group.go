@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -51,11 +52,21 @@ func (g *group) remove(m *member) bool {
 	return i >= 0
 }
 
-// take gives the oldest.
-func (g *group) take() []*member {
+// look tells how many wait, and whether none of them has to wait for the disk.
+func (g *group) look() (waiting int, soft bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.waiting), !slices.ContainsFunc(g.waiting, func(m *member) bool { return !m.soft })
+}
+
+// take gives the oldest, for a transaction that is soft only those before the first that has to wait for the disk.
+func (g *group) take(soft bool) []*member {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	n := min(mostTogether, len(g.waiting))
+	if hard := slices.IndexFunc(g.waiting[:n], func(m *member) bool { return !m.soft }); soft && hard >= 0 {
+		n = hard
+	}
 	taken := slices.Clone(g.waiting[:n])
 	g.waiting = slices.Delete(g.waiting, 0, n)
 	return taken
@@ -77,7 +88,9 @@ func (b *backend) join(m *member) bool {
 		c, err := b.writer.getUnless(m.ctx, m.done)
 		switch {
 		case c != nil:
-			b.lead(c, m)
+			if err := b.lead(c, m); err != nil && b.group.remove(m) {
+				return false // it did not come to it, such as when another process writes for long
+			}
 		case err == nil: // somebody else has run it
 			return m.settled
 		case b.group.remove(m):
@@ -90,48 +103,52 @@ func (b *backend) join(m *member) bool {
 	}
 }
 
-// lead runs those who wait, of whom its caller is or was one, on a connection, and gives it back.
-func (b *backend) lead(c *conn, caller *member) {
-	members := b.group.take()
+// lead runs those who wait, of whom its caller is one, on a connection, and gives it back.
+func (b *backend) lead(c *conn, caller *member) (err error) {
 	broken := true // a panic leaves the connection in an unknown state
-	defer func() {
-		for _, m := range members {
-			close(m.done)
-		}
-		b.writer.put(c, broken)
-	}()
-	var err error
-	switch {
-	case len(members) > 1:
-		err = b.runTogether(c, members)
-	case slices.Contains(members, caller):
-		err = b.once(caller.ctx, c, caller.soft, caller.fn)
-		if err == nil || !errors.Is(err, sqlcat.ErrAgain) && !isBusy(err) {
+	defer func() { b.writer.put(c, broken) }()
+	select {
+	case <-caller.done: // it has got the connection and its answer at once
+		broken = false
+		return nil
+	default:
+	}
+	if waiting, soft := b.group.look(); waiting > 1 {
+		err = b.runTogether(caller.ctx, c, soft && b.syncs)
+	} else if b.group.remove(caller) {
+		defer close(caller.done)
+		// By itself it can be interrupted, and has its own panic.
+		if err = b.once(caller.ctx, c, caller.soft, caller.fn); err == nil || !errors.Is(err, sqlcat.ErrAgain) && !isBusy(err) {
 			caller.settle(err)
 		}
 	}
 	broken = isBroken(err) || errors.Is(err, errPanic)
+	return err
 }
 
-// runTogether settles those whose answer is known. The error is that of the transaction.
-func (b *backend) runTogether(c *conn, members []*member) (err error) {
-	defer b.epoch.raise() // whatever the answer, it may have been committed
-	// The end of one request must not undo what others have done: once begun, nothing is interrupted.
-	ctx := context.Background()
-	soft := b.syncs && !slices.ContainsFunc(members, func(m *member) bool { return !m.soft })
-	if err := c.setSoft(ctx, soft); err != nil {
+// runTogether settles those whose answer is known. The error is that of the transaction. Until it has begun, which may take as long
+// as another process writes, nobody is taken, so that whoever ends can leave.
+func (b *backend) runTogether(leader context.Context, c *conn, soft bool) (err error) {
+	if err := c.setSoft(leader, soft); err != nil {
 		return err
 	}
-	if err := c.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
+	if err := c.begin(leader, "BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
+	members := b.group.take(soft)
+	defer func() {
+		b.epoch.raise() // whatever the answers, there may have been a commit
+		for _, m := range members {
+			close(m.done)
+		}
+	}()
 	open := true
 	defer func() {
 		if open {
-			err = errors.Join(err, c.exec(ctx, "ROLLBACK"))
+			err = errors.Join(err, c.rollback())
 		}
 	}()
-	var ran []*member
+	answers := make(map[*member]error, len(members)) // which hold when all is committed: they may come from what others have written
 	for _, m := range members {
 		if err := m.ctx.Err(); err != nil {
 			m.settle(mapError(m.ctx, err))
@@ -141,23 +158,28 @@ func (b *backend) runTogether(c *conn, members []*member) (err error) {
 		err := runMember(m, t)
 		switch {
 		case err == nil:
-			ran = append(ran, m)
+			answers[m] = nil
 		case t.wrote || !harmless(err):
 			return err // undone with all others; alone it fails without harm to anybody
 		default:
-			m.settle(err)
+			answers[m] = err
 		}
 	}
-	err = c.exec(ctx, "COMMIT")
+	// The end of one request must not undo what others have done.
+	err = c.exec(context.Background(), "COMMIT")
 	open = err != nil
-	if isBusy(err) {
-		return err
+	if open && !isBroken(err) {
+		return err // nothing was committed: what has no room together may have it alone
 	}
-	for _, m := range ran {
-		m.settle(err)
+	written := 0
+	for m, answer := range answers {
+		m.settle(cmp.Or(err, answer))
+		if answer == nil {
+			written++
+		}
 	}
 	if err == nil {
-		b.committed(len(ran))
+		b.committed(written)
 	}
 	return err
 }

@@ -23,6 +23,8 @@ func newTogether(t *testing.T) *togetherTest {
 	t.Helper()
 	d := open(t, filepath.Join(t.TempDir(), "registry.db"))
 	d.upkeep.end()
+	d.stop() // its poll raises the epoch too
+	<-d.done
 	if err := d.b.withWriter(t.Context(), func(c *conn) error { return c.exec(t.Context(), "CREATE TABLE written (name text)") }); err != nil {
 		t.Fatal(err)
 	}
@@ -47,11 +49,7 @@ func (g *togetherTest) whileHeld(t *testing.T, waiting int, f func()) uint64 {
 	}()
 	<-held
 	f()
-	eventually(t, fmt.Sprintf("%d wait", waiting), func() bool {
-		g.d.b.group.mu.Lock()
-		defer g.d.b.group.mu.Unlock()
-		return len(g.d.b.group.waiting) == waiting
-	})
+	g.wait(t, waiting)
 	before := g.d.b.epoch.now()
 	close(release)
 	if err := <-ended; err != nil {
@@ -59,6 +57,12 @@ func (g *togetherTest) whileHeld(t *testing.T, waiting int, f func()) uint64 {
 	}
 	g.answers.Wait()
 	return g.d.b.epoch.now() - before
+}
+
+// wait waits until so many wait.
+func (g *togetherTest) wait(t *testing.T, waiting int) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("%d wait", waiting), func() bool { n, _ := g.d.b.group.look(); return n == waiting })
 }
 
 // begin has fn written, and answer called with what came of it.
@@ -169,38 +173,33 @@ func TestOneFails(t *testing.T) {
 	}
 }
 
-// Who ends while it waits gets its answer then, and writes nothing.
-func TestOneEndsWhileItWaits(t *testing.T) {
+// Who was refused because of what another one had written, which was then undone, is asked again.
+func TestNobodyIsRefusedForWhatNeverWas(t *testing.T) {
 	g := newTogether(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	g.whileHeld(t, 1, func() {
-		ended := make(chan error, 1)
-		g.begin(ctx, write(ctx, "b"), func(err error) { ended <- err })
-		g.begin(t.Context(), write(t.Context(), "a"), wanted(t, nil))
-		eventually(t, "both wait", func() bool {
-			g.d.b.group.mu.Lock()
-			defer g.d.b.group.mu.Unlock()
-			return len(g.d.b.group.waiting) == 2
-		})
-		cancel()
-		wanted(t, context.Canceled)(<-ended)
+	refused, failed := errors.New("refused"), errors.New("failed")
+	g.whileHeld(t, 3, func() {
+		g.begin(ctx, write(ctx, "a"), wanted(t, context.Canceled))
+		g.wait(t, 1)
+		g.begin(t.Context(), func(tx sqlcat.Tx) error {
+			var n int64
+			if err := tx.QueryRow(t.Context(), "SELECT count(*) FROM written WHERE name = 'a'").Scan(&n); err != nil {
+				return err
+			}
+			if n > 0 {
+				return refused
+			}
+			return write(t.Context(), "b")(tx)
+		}, wanted(t, nil))
+		g.wait(t, 2)
+		g.begin(t.Context(), func(tx sqlcat.Tx) error {
+			err := write(t.Context(), "c")(tx)
+			cancel() // so that the first is not written by itself either
+			return errors.Join(err, failed)
+		}, wanted(t, failed))
 	})
-	if a, b := g.written(t, "a"), g.written(t, "b"); a != 1 || b != 0 {
-		t.Errorf("%d of 1 were written, and %d of who has ended", a, b)
-	}
-}
-
-// Who ends in a statement does not undo what others have done.
-func TestOneEndsWhileItIsRun(t *testing.T) {
-	g := newTogether(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	transactions := g.whileHeld(t, 3, func() {
-		g.begin(t.Context(), write(t.Context(), "a"), wanted(t, nil))
-		g.begin(ctx, func(tx sqlcat.Tx) error { cancel(); return write(ctx, "b")(tx) }, wanted(t, nil))
-		g.begin(t.Context(), write(t.Context(), "a"), wanted(t, nil))
-	})
-	if a, b := g.written(t, "a"), g.written(t, "b"); a != 2 || b != 1 || transactions != 1 {
-		t.Errorf("%d of 2 were written, and %d of who has ended, in %d transactions", a, b, transactions)
+	if a, b := g.written(t, "a"), g.written(t, "b"); a != 0 || b != 1 {
+		t.Errorf("of the first %d were written, and of the second %d", a, b)
 	}
 }
 
@@ -223,25 +222,6 @@ func TestOnlyAllSoftAreSoft(t *testing.T) {
 			t.Errorf("of %v the transaction was soft: %v", soft, is)
 		}
 	}
-}
-
-func TestCloseWhileSomeWait(t *testing.T) {
-	g := newTogether(t)
-	failed := make(chan error, 2)
-	g.whileHeld(t, 0, func() {
-		for range cap(failed) {
-			g.begin(t.Context(), write(t.Context(), "a"), func(err error) { failed <- err })
-		}
-		eventually(t, "both wait", func() bool {
-			g.d.b.group.mu.Lock()
-			defer g.d.b.group.mu.Unlock()
-			return len(g.d.b.group.waiting) == 2
-		})
-		go g.d.Close()
-		for range cap(failed) {
-			wanted(t, errClosed)(<-failed)
-		}
-	})
 }
 
 // Whatever fails, ends and panics: what was acknowledged is there once, and what was not is not.

@@ -18,10 +18,10 @@ const maxStatements = 256
 type conn struct {
 	c     *sql.Conn
 	stmts map[string]*sql.Stmt
-	soft  bool // commits do not wait for the disk now
+	soft  bool // commits may not wait for the disk now
 }
 
-// setSoft changes that.
+// setSoft changes that. It takes no time, and is not interrupted: the driver reports the end of a context also for what has worked.
 func (c *conn) setSoft(ctx context.Context, soft bool) error {
 	if c.soft == soft {
 		return nil
@@ -30,7 +30,8 @@ func (c *conn) setSoft(ctx context.Context, soft bool) error {
 	if soft {
 		level = "NORMAL" // in WAL mode: not before the next checkpoint, or FULL commit
 	}
-	if err := c.exec(ctx, "PRAGMA synchronous = "+level); err != nil {
+	c.soft = true // until it is known not to be
+	if err := c.exec(context.WithoutCancel(ctx), "PRAGMA synchronous = "+level); err != nil {
 		return err
 	}
 	c.soft = soft
@@ -95,6 +96,7 @@ func newPool(source string, size int) (*pool, error) {
 	if err != nil {
 		return nil, err
 	}
+	d.SetMaxIdleConns(-1) // the pool keeps them itself: what it closes is to be closed, and not to come back as it is
 	return &pool{db: d, tokens: make(chan struct{}, size), closed: make(chan struct{})}, nil
 }
 
@@ -109,6 +111,8 @@ func (p *pool) getUnless(ctx context.Context, done <-chan struct{}) (*conn, erro
 	select {
 	case <-p.closed:
 		return nil, errClosed
+	case <-done:
+		return nil, nil
 	default:
 	}
 	select {
