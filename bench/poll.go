@@ -15,7 +15,7 @@ import (
 
 const catalogPath = "/api/v1/sync/catalog"
 
-// unchanged is a poll that nothing has changed for: the ETag is taken first.
+// unchanged is a poll that nothing has changed for: the ETag is taken first, or the date where a server gives none.
 func unchanged(ctx context.Context, s *server, path string) (request, error) {
 	c := client(1)
 	defer c.CloseIdleConnections()
@@ -23,11 +23,15 @@ func unchanged(ctx context.Context, s *server, path string) (request, error) {
 	if err != nil {
 		return request{}, err
 	}
-	tag := h.Get("ETag")
-	if tag == "" {
-		return request{}, fmt.Errorf("%s: %s has no ETag", s.name, path)
+	known := http.Header{}
+	if tag, date := h.Get("ETag"), h.Get("Last-Modified"); tag != "" {
+		known.Set("If-None-Match", tag)
+	} else if date != "" {
+		known.Set("If-Modified-Since", date)
+	} else {
+		return request{}, fmt.Errorf("%s: %s has no ETag and no Last-Modified", s.name, path)
 	}
-	return request{path: path, header: http.Header{"If-None-Match": {tag}}, status: http.StatusNotModified}, nil
+	return request{path: path, header: known, status: http.StatusNotModified}, nil
 }
 
 // wireBytes is the length of an answer without a body, as it comes over the wire.
@@ -76,23 +80,26 @@ func (b *bench) pollGroups() []group {
 		m, err := b.wrk(ctx, s, 8, r)
 		return map[string]sample{"poll": m, "bytes": {unit: " bytes", value: float64(size)}}, err
 	}
+	pollFile := func(ctx context.Context, s *server, r request) (map[string]sample, error) {
+		r, err := unchanged(ctx, s, r.path)
+		if err != nil {
+			return nil, err
+		}
+		m, err := b.wrk(ctx, s, 8, r)
+		return one("poll", m, err)
+	}
 	const production = "ours, Postgres and S3"
 	return []group{
 		{
 			row: 5, name: "poll", title: fmt.Sprintf("polls by wrk that nothing has changed for, %d versions, 8 connections", b.shapes["100k"].versions()),
+			notes: []string{"The bare Go file server, without authentication and log, is the limit of net/http; no target is of it."},
 			prepare: func(ctx context.Context) error {
 				return b.bothCatalogues(ctx, "100k")
 			},
 			sides: []side{
 				b.onOurs("ours", ours{catalogue: "100k"}, poll),
-				b.onFiles("nginx", packBytes, b.startNginx, func(ctx context.Context, s *server, r request) (map[string]sample, error) {
-					r, err := unchanged(ctx, s, r.path)
-					if err != nil {
-						return nil, err
-					}
-					m, err := b.wrk(ctx, s, 8, r)
-					return one("poll", m, err)
-				}),
+				b.onFiles("nginx", packBytes, b.startNginx, pollFile),
+				b.onFiles("bare Go", packBytes, b.startFileServer, pollFile),
 				b.onOurs(production, ours{catalogue: "100k", production: true}, func(ctx context.Context, s *server) (map[string]sample, error) {
 					return b.countTransactions(ctx, s)
 				}),
