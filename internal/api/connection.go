@@ -24,10 +24,7 @@ type connectionKey struct{}
 
 // connection is a TCP connection, which has one answer at a time. One that is nil sends as it likes. That a setting fails would only
 // cost time, and a broken connection is seen by whoever writes.
-type connection struct {
-	raw     syscall.RawConn
-	limited bool
-}
+type connection struct{ raw syscall.RawConn }
 
 func connectionOf(ctx context.Context) *connection {
 	c, _ := ctx.Value(connectionKey{}).(*connection)
@@ -37,15 +34,9 @@ func connectionOf(ctx context.Context) *connection {
 // short prepares for a header and a file that are a packet or two: they are held back until both are there, so that both go
 // out, and wake the client, once. No longer than 200 ms, though (tcp(7)). The caller calls sent.
 func (c *connection) short() {
-	if c == nil {
-		return
+	if c != nil {
+		_ = c.raw.Control(cork)
 	}
-	if c.limited {
-		// The limit would cut the file in two.
-		_ = c.raw.Control(unlimitUnsent)
-		c.limited = false
-	}
-	_ = c.raw.Control(cork)
 }
 
 // sent lets everything go.
@@ -55,10 +46,10 @@ func (c *connection) sent() {
 	}
 }
 
-// long prepares for a file that is more than that: little of it waits in the kernel.
+// long prepares for a file that is more than that: little of it waits in the kernel. It holds for what comes later too, of which what
+// fits into a packet is not cut.
 func (c *connection) long() {
-	if c != nil && !c.limited {
+	if c != nil {
 		_ = c.raw.Control(limitUnsent)
-		c.limited = true
 	}
 }

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"math"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -12,11 +11,10 @@ const tunable = true
 
 // unsentBytes is how much of a file may wait in the kernel that could not be sent yet (TCP_NOTSENT_LOWAT). What is on its way is not
 // counted, so a long line is as fast as without. Pieces as small as these are in the processor's cache still when they
-// are sent, which makes a download of 1 MB a quarter faster; and a slow client holds kilobytes, not megabytes.
+// are sent, which makes a download faster (bench/findings.md); and a slow client holds kilobytes, not megabytes.
 const unsentBytes = 32 << 10
 
-func limitUnsent(fd uintptr)   { set(fd, unix.TCP_NOTSENT_LOWAT, unsentBytes) }
-func unlimitUnsent(fd uintptr) { set(fd, unix.TCP_NOTSENT_LOWAT, math.MaxInt32) }
+func limitUnsent(fd uintptr) { set(fd, unix.TCP_NOTSENT_LOWAT, unsentBytes) }
 
 func cork(fd uintptr)   { set(fd, unix.TCP_CORK, 1) }
 func uncork(fd uintptr) { set(fd, unix.TCP_CORK, 0) }

@@ -4,7 +4,6 @@ package api
 
 const tunable = false
 
-func limitUnsent(uintptr)   {}
-func unlimitUnsent(uintptr) {}
-func cork(uintptr)          {}
-func uncork(uintptr)        {}
+func limitUnsent(uintptr) {}
+func cork(uintptr)        {}
+func uncork(uintptr)      {}
