@@ -106,23 +106,6 @@ func (b *backend) committed(writes int) {
 	}
 }
 
-// begin begins a transaction. After an error there is none: the driver reports the end of a context also for one that has begun.
-func (c *conn) begin(ctx context.Context, begin string) error {
-	err := c.exec(ctx, begin)
-	if err != nil && ctx.Err() != nil {
-		err = errors.Join(err, c.rollback())
-	}
-	return err
-}
-
-// rollback ends a transaction, or has the connection closed, also when the database has rolled back by itself already.
-func (c *conn) rollback() error {
-	if err := c.exec(context.Background(), "ROLLBACK"); err != nil {
-		return errors.Join(errLeftOpen, err)
-	}
-	return nil
-}
-
 // transact runs fn in a transaction on c.
 func transact(ctx context.Context, c *conn, begin string, fn func(sqlcat.Tx) error) (err error) {
 	if err := c.begin(ctx, begin); err != nil {

@@ -60,7 +60,16 @@ func TestSomeEndWhileAnotherProcessWrites(t *testing.T) {
 			g.begin(ctx, write(ctx, "b"), func(err error) { wanted(t, context.Canceled)(err); ended.Done() })
 		}
 		time.AfterFunc(100*time.Millisecond, cancel) // when they wait for the other process
-		go func() { ended.Wait(); close(release) }()
+		go func() {
+			defer close(release)
+			all := make(chan struct{})
+			go func() { ended.Wait(); close(all) }()
+			select {
+			case <-all:
+			case <-time.After(busyTimeout / 2): // SQLite itself gives up after busyTimeout
+				t.Error("who has ended is held until the other process lets go")
+			}
+		}()
 	})
 	if err := <-done; err != nil {
 		t.Fatal(err)

@@ -48,6 +48,23 @@ func (c *conn) queryRow(ctx context.Context, query string, args ...any) sqlcat.R
 	return row{r, err}
 }
 
+// begin begins a transaction. After an error there is none: the driver reports the end of a context also for one that has begun.
+func (c *conn) begin(ctx context.Context, begin string) error {
+	err := c.exec(ctx, begin)
+	if err != nil && ctx.Err() != nil {
+		err = errors.Join(err, c.rollback())
+	}
+	return err
+}
+
+// rollback ends a transaction, or has the connection closed, also when the database has rolled back by itself already.
+func (c *conn) rollback() error {
+	if err := c.exec(context.Background(), "ROLLBACK"); err != nil {
+		return errors.Join(errLeftOpen, err)
+	}
+	return nil
+}
+
 // rows is a sqlcat.Rows.
 type rows struct {
 	ctx  context.Context
