@@ -94,7 +94,10 @@ type server struct {
 	rules   map[accessKey]access
 	buffers *sync.Pool    // for copying answers
 	headers []fixedHeader // on every answer
-	router  chi.Router
+	// pageHeaders are those that only a page needs.
+	pageHeaders []fixedHeader
+	date        date
+	router      chi.Router
 	// routeContexts are *chi.Context, used again.
 	routeContexts sync.Pool
 	texts         sync.Pool // of []byte, for answers that are written in one piece
@@ -124,10 +127,11 @@ func newServer(cfg Config) (*server, error) {
 	}
 	s := &server{
 		cfg: cfg, rules: accessRules(), uploads: make(chan struct{}, cfg.MaxUploads), stall: defaultStall,
-		checks: make(chan struct{}, max(1, cfg.MaxUploads/2)), buffers: newBuffers(), headers: fixedHeaders(cfg.Headers),
+		checks: make(chan struct{}, max(1, cfg.MaxUploads/2)), buffers: newBuffers(),
 		texts:         sync.Pool{New: func() any { return []byte(nil) }},
 		routeContexts: sync.Pool{New: func() any { return chi.NewRouteContext() }},
 	}
+	s.headers, s.pageHeaders = fixedHeaders(cfg.Headers)
 	if cfg.OCI != nil {
 		s.oci = &oci.Face{Core: cfg.OCI, Prefix: cfg.Prefix, Content: s.serveContent}
 	}

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"time"
 
@@ -29,18 +28,22 @@ func (s *server) observe(next http.Handler) http.Handler {
 		inner := r.WithContext(x)
 		inner.Body = &x.body
 		c.request, c.writer, c.body = inner, rec, &x.body
-		rec.settle = c
+		rec.settle, rec.page = c, s.pageHeaders
 
 		header := rec.Header()
 		for _, h := range s.headers {
 			header[h.name] = h.values
 		}
 		header["X-Request-Id"] = []string{c.id}
+		header["Date"] = s.date.at(start)
 
 		s.metrics.inFlight.Inc()
 		defer s.metrics.inFlight.Dec()
 		defer func() {
 			abort := s.recovered(rec, inner, c, recover())
+			if !abort {
+				rec.begin(http.StatusOK) // of a handler that had nothing to say
+			}
 			c.body.finish()
 			took := s.cfg.Now().Sub(start)
 			s.metrics.observe(r.Method, c, rec, took)
@@ -53,21 +56,6 @@ func (s *server) observe(next http.Handler) http.Handler {
 		}()
 		next.ServeHTTP(rec, inner)
 	})
-}
-
-// fixedHeader is a configured header, its name as net/http writes it. Answers share
-// the values: there is no room behind them, so that adding one copies them.
-type fixedHeader struct {
-	name   string
-	values []string
-}
-
-func fixedHeaders(configured http.Header) []fixedHeader {
-	var list []fixedHeader
-	for name, values := range configured {
-		list = append(list, fixedHeader{http.CanonicalHeaderKey(name), slices.Clip(slices.Clone(values))})
-	}
-	return list
 }
 
 // recovered answers a panic with a 500, and reports whether the connection must

@@ -29,7 +29,8 @@ type writer struct {
 	stall    time.Duration
 	extended time.Time // when the deadline was last moved
 	settle   *call     // whose body is settled before the header goes out; nil: no more
-	status   int       // 0 until the header is out
+	page     []fixedHeader
+	status   int // 0 until the header is out
 	bytes    int64
 	aborted  bool
 }
@@ -47,19 +48,8 @@ func (w *writer) WriteHeader(status int) {
 	if status >= 200 {
 		w.begin(status)
 	}
-	if status == http.StatusNotModified {
-		withoutPage(w.Header())
-	}
 	w.extend()
 	w.ResponseWriter.WriteHeader(status)
-}
-
-// withoutPage takes away what only concerns a page that is shown. A 304 has none, and the
-// one that the client kept has its own (RFC 9110 15.4.5): so a poll stays small.
-func withoutPage(h http.Header) {
-	for _, name := range []string{"Content-Security-Policy", "Referrer-Policy", "X-Frame-Options", "X-Xss-Protection"} {
-		delete(h, name)
-	}
 }
 
 // Write is io.Writer.
@@ -129,12 +119,21 @@ func (w *writer) FlushError() error {
 	return w.rc.Flush()
 }
 
-// begin notes the status of an answer that begins now.
+// begin notes the status of an answer that begins now, and adds the headers of a page. A 304 has none, and the one that the
+// client kept has its own (RFC 9110 15.4.5): so a poll stays small.
 func (w *writer) begin(status int) {
 	if w.status != 0 {
 		return
 	}
 	w.status = status
+	if status != http.StatusNotModified {
+		header := w.Header()
+		for _, h := range w.page {
+			if _, said := header[h.name]; !said {
+				header[h.name] = h.values
+			}
+		}
+	}
 	if c := w.settle; c != nil {
 		c.body.settle(w, c.request)
 	}

@@ -52,6 +52,7 @@ type consumers struct {
 }
 
 type position struct {
+	cursor          string // that mark was read from
 	mark, written   db.Mark
 	seen, writtenAt time.Time
 }
@@ -63,13 +64,6 @@ func (p *position) dirty() bool {
 
 // NoteRead notes that a consumer has everything up to a cursor of this feed, "" being the very beginning. It costs no write.
 func (r *Registry) NoteRead(c Consumer, cursor string) {
-	var mark db.Mark
-	if cursor != "" {
-		var err error
-		if mark, err = db.DecodeCursor(cursor); err != nil {
-			return
-		}
-	}
 	now := r.cfg.Now()
 	r.consumers.mu.Lock()
 	defer r.consumers.mu.Unlock()
@@ -77,6 +71,17 @@ func (r *Registry) NoteRead(c Consumer, cursor string) {
 		r.consumers.at = map[Consumer]*position{}
 	}
 	p := r.consumers.at[c]
+	if p != nil && p.cursor == cursor { // a poll that nothing has changed for
+		p.seen = now
+		return
+	}
+	var mark db.Mark
+	if cursor != "" {
+		var err error
+		if mark, err = db.DecodeCursor(cursor); err != nil {
+			return
+		}
+	}
 	if p == nil {
 		if len(r.consumers.at) >= consumersHeld {
 			return
@@ -84,7 +89,7 @@ func (r *Registry) NoteRead(c Consumer, cursor string) {
 		p = &position{}
 		r.consumers.at[c] = p
 	}
-	p.mark, p.seen = mark, now
+	p.cursor, p.mark, p.seen = cursor, mark, now
 }
 
 // Consumers lists the consumers of an account, "" for all, as they are now by what this replica knows, and by

@@ -71,6 +71,8 @@ func TestConsumersAreWrittenTogether(t *testing.T) {
 	check("one has moved", 3, 21)
 	e.NoteRead(who(3), "nonsense")
 	check("nonsense", 3, 21)
+	e.NoteRead(who(3), cursor)
+	check("moved on again", 4, 22)
 
 	// What is noted last is written when Run ends.
 	running, stop := context.WithCancel(ctx)
@@ -81,7 +83,7 @@ func TestConsumersAreWrittenTogether(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
-	if n := counted.writes.Load(); n != 4 {
+	if n := counted.writes.Load(); n != 5 {
 		t.Errorf("%d writes after the end", n)
 	}
 }
