@@ -92,12 +92,9 @@ const (
 type server struct {
 	cfg     Config
 	rules   map[accessKey]access
-	buffers *sync.Pool    // for copying answers
-	headers []fixedHeader // on every answer
-	// pageHeaders are those that only a page needs.
-	pageHeaders []fixedHeader
-	date        date
-	router      chi.Router
+	buffers *sync.Pool // for copying answers
+	headers headers
+	router  chi.Router
 	// routeContexts are *chi.Context, used again.
 	routeContexts sync.Pool
 	texts         sync.Pool // of []byte, for answers that are written in one piece
@@ -131,7 +128,7 @@ func newServer(cfg Config) (*server, error) {
 		texts:         sync.Pool{New: func() any { return []byte(nil) }},
 		routeContexts: sync.Pool{New: func() any { return chi.NewRouteContext() }},
 	}
-	s.headers, s.pageHeaders = fixedHeaders(cfg.Headers)
+	s.headers.configure(cfg.Headers, cfg.Now)
 	if cfg.OCI != nil {
 		s.oci = &oci.Face{Core: cfg.OCI, Prefix: cfg.Prefix, Content: s.serveContent}
 	}

@@ -4,7 +4,7 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -63,31 +63,34 @@ func TestConfiguredHeaders(t *testing.T) {
 	}
 }
 
+// TestDate looks for the time at which the answer began, not at which it was asked for (RFC 9110 6.6.1).
 func TestDate(t *testing.T) {
-	var mu sync.Mutex
-	now := time.Date(2026, 3, 1, 10, 0, 0, 0, time.FixedZone("", 3600))
-	s := bare(t, func(c *Config) {
-		c.Now = func() time.Time {
-			mu.Lock()
-			defer mu.Unlock()
-			return now
+	var now atomic.Pointer[time.Time]
+	later := func(d time.Duration) {
+		next := now.Load().Add(d)
+		now.Store(&next)
+	}
+	begin := time.Date(2026, 3, 1, 10, 0, 0, 0, time.FixedZone("", 3600))
+	now.Store(&begin)
+	s := bare(t, func(c *Config) { c.Now = func() time.Time { return *now.Load() } })
+	ts := newHTTP(t, s.observe(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		wait, err := time.ParseDuration(r.URL.Path[1:])
+		if err != nil {
+			w.Header().Set("Date", "of its own")
 		}
-	})
-	ts := newHTTP(t, s.handler())
-	for _, c := range []struct {
-		later time.Duration
-		want  string
-	}{
-		{0, "Sun, 01 Mar 2026 09:00:00 GMT"},
-		{999 * time.Millisecond, "Sun, 01 Mar 2026 09:00:00 GMT"},
-		{time.Millisecond, "Sun, 01 Mar 2026 09:00:01 GMT"},
-		{-time.Second, "Sun, 01 Mar 2026 09:00:00 GMT"}, // the clock was put back
+		later(wait)
+		w.Write([]byte("x"))
+	})))
+	for _, c := range []struct{ path, want string }{
+		{"/0s", "Sun, 01 Mar 2026 09:00:00 GMT"},
+		{"/999ms", "Sun, 01 Mar 2026 09:00:00 GMT"},
+		{"/1ms", "Sun, 01 Mar 2026 09:00:01 GMT"},
+		{"/1h", "Sun, 01 Mar 2026 10:00:01 GMT"},
+		{"/-1s", "Sun, 01 Mar 2026 10:00:00 GMT"}, // the clock was put back
+		{"/x", "of its own"},
 	} {
-		mu.Lock()
-		now = now.Add(c.later)
-		mu.Unlock()
-		if got := ask(t, ts, "", "GET", "/health", nil).want(t, 200).header.Values("Date"); !slices.Equal(got, []string{c.want}) {
-			t.Errorf("Date %q, want %q", got, c.want)
+		if got := ask(t, ts, "", "GET", c.path, nil).want(t, 200).header.Values("Date"); !slices.Equal(got, []string{c.want}) {
+			t.Errorf("%s: Date %q, want %q", c.path, got, c.want)
 		}
 	}
 }

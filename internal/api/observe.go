@@ -28,14 +28,11 @@ func (s *server) observe(next http.Handler) http.Handler {
 		inner := r.WithContext(x)
 		inner.Body = &x.body
 		c.request, c.writer, c.body = inner, rec, &x.body
-		rec.settle, rec.page = c, s.pageHeaders
+		rec.settle, rec.headers = c, &s.headers
 
 		header := rec.Header()
-		for _, h := range s.headers {
-			header[h.name] = h.values
-		}
+		s.headers.before(header)
 		header["X-Request-Id"] = []string{c.id}
-		header["Date"] = s.date.at(start)
 
 		s.metrics.inFlight.Inc()
 		defer s.metrics.inFlight.Dec()

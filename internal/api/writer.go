@@ -29,8 +29,8 @@ type writer struct {
 	stall    time.Duration
 	extended time.Time // when the deadline was last moved
 	settle   *call     // whose body is settled before the header goes out; nil: no more
-	page     []fixedHeader
-	status   int // 0 until the header is out
+	headers  *headers  // that go out with its own
+	status   int       // 0 until the header is out
 	bytes    int64
 	aborted  bool
 }
@@ -119,24 +119,16 @@ func (w *writer) FlushError() error {
 	return w.rc.Flush()
 }
 
-// begin notes the status of an answer that begins now, and adds the headers of a page. A 304 has none, and the one that the
-// client kept has its own (RFC 9110 15.4.5): so a poll stays small.
+// begin notes the status of an answer that begins now.
 func (w *writer) begin(status int) {
 	if w.status != 0 {
 		return
 	}
 	w.status = status
-	if status != http.StatusNotModified {
-		header := w.Header()
-		for _, h := range w.page {
-			if _, said := header[h.name]; !said {
-				header[h.name] = h.values
-			}
-		}
-	}
 	if c := w.settle; c != nil {
 		c.body.settle(w, c.request)
 	}
+	w.headers.last(w.Header(), status)
 }
 
 // Unwrap lets http.ResponseController find the connection.
