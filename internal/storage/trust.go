@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"strings"
 	"sync"
 	"time"
 
@@ -49,9 +50,10 @@ func (t *Trust[ID]) Add(d pack.Digest, id ID, opened time.Time) {
 	t.put(d, trusted[ID]{id, opened})
 }
 
+// put keeps a digest of its own: the one it is asked with may be a piece of a request's line, which would stay with it.
 func (t *Trust[ID]) put(d pack.Digest, h trusted[ID]) {
 	if t.young == nil || len(t.young) >= trustSize {
 		t.young, t.old = make(map[pack.Digest]trusted[ID]), t.young
 	}
-	t.young[d] = h
+	t.young[pack.Digest(strings.Clone(string(d)))] = h
 }

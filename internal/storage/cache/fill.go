@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"strings"
 
 	"packregistry/internal/pack"
 	"packregistry/internal/storage"
@@ -29,6 +30,7 @@ func (s *Store) fill(ctx context.Context, rc io.ReadCloser, d pack.Digest) io.Re
 	if free, known := free(s.o.Dir); known && free-info.Size < s.o.Size {
 		return rc
 	}
+	d = pack.Digest(strings.Clone(string(d))) // which may be a piece of a request's line, and stays with the copy
 	f := &filler{s: s, d: d, size: info.Size}
 	if !s.reserve(f) {
 		return rc
