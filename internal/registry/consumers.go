@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"time"
 
@@ -87,9 +88,11 @@ func (r *Registry) NoteRead(c Consumer, cursor string) {
 			return
 		}
 		p = &position{}
+		// What is kept must not be a piece of a request's line, which would stay with it.
+		c.Account, c.Name, c.Namespace = strings.Clone(c.Account), strings.Clone(c.Name), strings.Clone(c.Namespace)
 		r.consumers.at[c] = p
 	}
-	p.cursor, p.mark, p.seen = cursor, mark, now
+	p.cursor, p.mark, p.seen = strings.Clone(cursor), mark, now
 }
 
 // Consumers lists the consumers of an account, "" for all, as they are now by what this replica knows, and by

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"strings"
 	"sync"
 
 	"packregistry/internal/db"
@@ -31,8 +32,10 @@ type versions struct {
 
 type packKey struct{ namespace, name string }
 
-// knownPack is a pack's references that were asked for.
+// knownPack is a pack's references that were asked for. Its texts are its own: those of a question are pieces of a request's line,
+// which would stay with them.
 type knownPack struct {
+	key   packKey
 	refs  map[string]*pack.Version
 	bytes int
 }
@@ -47,7 +50,7 @@ func (k *versions) look(key packKey, ref string) (*pack.Version, db.Mark) {
 			return nil, k.mark
 		}
 		delete(k.old, key)
-		k.keep(key, p)
+		k.keep(p)
 	}
 	return p.refs[ref], k.mark
 }
@@ -62,24 +65,24 @@ func (k *versions) put(mark db.Mark, key packKey, ref string, v *pack.Version) {
 	}
 	p := k.young[key]
 	if p == nil || k.bytes > versionsSize { // also when all of it is one pack's
-		p = &knownPack{refs: make(map[string]*pack.Version)}
-		k.keep(key, p)
+		p = &knownPack{key: packKey{strings.Clone(key.namespace), strings.Clone(key.name)}, refs: make(map[string]*pack.Version)}
+		k.keep(p)
 	}
 	if _, there := p.refs[ref]; there {
 		return
 	}
 	n := len(ref) + weight(v)
-	p.refs[ref] = v
+	p.refs[strings.Clone(ref)] = v
 	p.bytes += n
 	k.bytes += n
 }
 
 // keep puts a pack into the younger half.
-func (k *versions) keep(key packKey, p *knownPack) {
+func (k *versions) keep(p *knownPack) {
 	if k.young == nil || k.bytes > versionsSize {
 		k.young, k.old, k.bytes = make(map[packKey]*knownPack), k.young, 0
 	}
-	k.young[key] = p
+	k.young[p.key] = p
 	k.bytes += p.bytes
 }
 
