@@ -38,9 +38,11 @@ bin/registry bin/spectro:
 install: ## install both into GOBIN
 	@CGO_ENABLED=0 go install -trimpath -ldflags '$(LDFLAGS)' ./cmd/registry ./cmd/spectro
 
+TARGETS ?= registry-{linux,darwin}-{amd64,arm64} spectro-{linux,darwin,windows}-{amd64,arm64}
+
 .PHONY: dist
-dist: ## static binaries in dist/: registry for linux and darwin, spectro for windows too, amd64 and arm64
-	@for target in registry-{linux,darwin}-{amd64,arm64} spectro-{linux,darwin,windows}-{amd64,arm64}; do \
+dist: ## static binaries in dist/: registry for linux and darwin, spectro for windows too, amd64 and arm64 (TARGETS=spectro-darwin-arm64)
+	@for target in $(TARGETS); do \
 	  IFS=- read -r program os arch <<< "$$target"; \
 	  [ "$$os" != windows ] || target=$$target.exe; \
 	  echo "dist/$$target"; \
