@@ -21,7 +21,7 @@ func identify(f *os.File) (id identity, regular bool, err error) {
 		return identity{}, false, &fs.PathError{Op: "stat", Path: f.Name(), Err: err}
 	}
 	return identity{
-		known: true, device: st.Dev, inode: st.Ino, size: st.Size,
+		known: true, device: st.Dev, inode: st.Ino, links: uint64(st.Nlink), size: st.Size,
 		mtime: time.Duration(st.Mtim.Nano()), ctime: time.Duration(st.Ctim.Nano()),
 	}, st.Mode&syscall.S_IFMT == syscall.S_IFREG, nil
 }

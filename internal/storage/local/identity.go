@@ -15,6 +15,7 @@ const (
 type identity struct {
 	known         bool // false where the system does not tell enough
 	device, inode uint64
+	links         uint64 // names that it has
 	size          int64
 	mtime, ctime  time.Duration // since 1970
 }

@@ -37,6 +37,7 @@ type Store struct {
 	now  func() time.Time
 
 	trust storage.Trust[identity]
+	files files
 }
 
 // New makes the directories of a store below root where they are missing, makes
@@ -139,6 +140,7 @@ func (s *Store) Delete(ctx context.Context, d pack.Digest) error {
 		return err
 	}
 	path := s.path(storage.Key(d))
+	defer s.files.deleted()
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return storage.DiskError(err)
 	}
@@ -260,11 +262,11 @@ func (s *Store) Open(ctx context.Context, d pack.Digest, offset, length int64) (
 	if err := begin(ctx, d); err != nil {
 		return nil, err
 	}
-	f, err := storage.OpenFile(s.path(storage.Key(d)))
+	f, err := s.file(d)
 	if err != nil {
-		return nil, blobError(d, err)
+		return nil, err
 	}
-	rc, err := s.stream(f, d, offset, length)
+	rc, err := s.stream(f, offset, length)
 	if err != nil {
 		f.Close()
 		return nil, err

@@ -3,38 +3,60 @@ package local
 import (
 	"fmt"
 	"io"
-	"os"
 
 	"packregistry/internal/pack"
 	"packregistry/internal/storage"
 )
 
-func (s *Store) stream(f *os.File, d pack.Digest, offset, length int64) (io.ReadCloser, error) {
-	file, regular, err := identify(f)
+// file gives the open file of a blob, with what it is now.
+func (s *Store) file(d pack.Digest) (*openFile, error) {
+	for f := s.files.take(d); f != nil; f = s.files.take(d) {
+		if is, _, err := identify(f.File); err == nil && is == f.is {
+			return f, nil
+		}
+		f.Close() // it was written to, or lost its name: to another file or none
+	}
+	f, err := s.files.open(s.path(storage.Key(d)), d)
 	if err != nil {
-		return nil, storage.DiskError(err)
+		return nil, blobError(d, err)
 	}
-	if !regular {
-		return nil, storage.NotFound(d, fmt.Errorf("%s is no regular file", f.Name()))
+	var regular bool
+	f.is, regular, err = identify(f.File)
+	switch {
+	case err != nil:
+		err = storage.DiskError(err)
+	case !regular:
+		err = storage.NotFound(d, fmt.Errorf("%s is no regular file", f.Name()))
 	}
-	n, err := storage.Span(file.size, offset, length)
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+func (s *Store) stream(f *openFile, offset, length int64) (io.ReadCloser, error) {
+	n, err := storage.Span(f.is.size, offset, length)
 	if err != nil {
 		return nil, err
 	}
-	if n == file.size {
-		if now := s.now(); !s.trust.Holds(d, file, now) {
-			held := func() {
-				if file.still(now) {
-					s.trust.Add(d, file, now)
-				}
-			}
-			return storage.VerifyReader(storage.NewPart(f, d, n, f.Close), d, n, held), nil
-		}
-	}
-	if offset > 0 {
+	if offset > 0 || f.moved {
 		if _, err := f.Seek(offset, io.SeekStart); err != nil {
 			return nil, storage.DiskError(err)
 		}
 	}
-	return storage.NewPart(f, d, n, f.Close), nil
+	if n == f.is.size {
+		if now := s.now(); !s.trust.Holds(f.d, f.is, now) {
+			held := func() {
+				if f.is.still(now) {
+					s.trust.Add(f.d, f.is, now)
+				}
+			}
+			return storage.VerifyReader(storage.NewPart(f.File, f.d, n, f.Close), f.d, n, held), nil
+		}
+	}
+	if f.is.size > mostBytes || !f.is.known {
+		return storage.NewPart(f.File, f.d, n, f.Close), nil
+	}
+	return storage.NewPart(f.File, f.d, n, func() error { return s.files.give(f) }), nil
 }
