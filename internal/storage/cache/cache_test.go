@@ -11,6 +11,7 @@ import (
 	"testing"
 	"testing/iotest"
 	"time"
+	"unsafe"
 
 	"packregistry/internal/pack"
 	"packregistry/internal/storage"
@@ -84,6 +85,18 @@ func (e *env) hot(d pack.Digest, want []byte) {
 	e.get(d, want)
 	if e.get(d, want) {
 		e.t.Fatal("there is no copy after two reads")
+	}
+}
+
+// The digest that is asked with is a piece of a request's line, all of which would stay in memory with the copy.
+func TestCopyOwnsItsDigest(t *testing.T) {
+	e := newEnv(t, 1<<20)
+	data, d := e.put(1, 1000)
+	e.hot(d, data)
+	for kept, at := range e.copies {
+		if unsafe.StringData(string(kept)) == unsafe.StringData(string(d)) || unsafe.StringData(string(at.Value.(*blob).d)) == unsafe.StringData(string(d)) {
+			t.Error("the text that was given is kept")
+		}
 	}
 }
 

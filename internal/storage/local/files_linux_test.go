@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unsafe"
 
 	"packregistry/internal/pack"
 	"packregistry/internal/storage"
@@ -66,6 +67,10 @@ func TestSmallFilesStayOpen(t *testing.T) {
 	}
 	if s.files.idle[1].d != digests[0] {
 		t.Error("the one used last is not the last")
+	}
+	// It is a piece of a request's line, all of which would stay in memory.
+	if unsafe.StringData(string(s.files.idle[1].d)) == unsafe.StringData(string(digests[0])) {
+		t.Error("the digest that was given is kept")
 	}
 
 	var many []int
