@@ -70,7 +70,7 @@ func (p *Part) Close() error {
 	if p.close == nil {
 		return nil
 	}
-	err := p.close()
+	closeAll := p.close
 	p.close = nil
-	return DiskError(err)
+	return DiskError(closeAll())
 }

@@ -38,7 +38,8 @@ type Store interface {
 	// KindCorrupt in place of its last bytes when it does not hold, unless the store has
 	// verified these bytes a short while ago and knows them untouched; a part is not
 	// verified (VerifyReader always does). A stream never ends early with io.EOF. One that verifies
-	// nothing may be Settled. The caller closes it.
+	// nothing may be Settled. It has one user, who closes it when it is not being read: what it reads from may then be
+	// another one's.
 	Open(ctx context.Context, d pack.Digest, offset, length int64) (io.ReadCloser, error)
 
 	// Stat gives size and modification time without reading the bytes.

@@ -5,16 +5,20 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"packregistry/internal/pack"
 	"packregistry/internal/storage"
 )
 
-// What stays open at most: so many files, none of more bytes. What was deleted by another process may hold that
-// much of the disk, until other blobs are read.
 const (
+	// mostFiles stay open, none of more than mostBytes. What another process has deleted may take that much of the disk, until other
+	// blobs are read.
 	mostFiles = 64
 	mostBytes = 64 << 10
+	// openFor is how long one is used. A file tells that it was changed or has lost its name, but not that the directory it
+	// lies in was moved or has another one mounted over it, and on a network file system not at once.
+	openFor = 5 * time.Second
 )
 
 // files are the open files of small blobs that were just read. Opening a file and closing it is an eighth of what it costs to send
@@ -30,11 +34,12 @@ type openFile struct {
 	*os.File
 	d       pack.Digest
 	is      identity
-	moved   bool   // it may be elsewhere than at its beginning
-	deletes uint64 // before it was opened
+	at      time.Time // when it was opened
+	moved   bool      // it may be elsewhere than at its beginning
+	deletes uint64    // before that
 }
 
-// take gives a file of the blob that nobody uses, or nil. Whether it is still what it was has to be asked.
+// take gives a file of the blob that nobody uses, or nil. Whether it is fresh has to be asked.
 func (k *files) take(d pack.Digest) *openFile {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -48,7 +53,7 @@ func (k *files) take(d pack.Digest) *openFile {
 }
 
 // open opens the file of the blob. It keeps a digest of its own: the one it is asked with may be a piece of a request's line.
-func (k *files) open(path string, d pack.Digest) (*openFile, error) {
+func (k *files) open(path string, d pack.Digest, now time.Time) (*openFile, error) {
 	k.mu.Lock()
 	deletes := k.deletes
 	k.mu.Unlock()
@@ -56,11 +61,22 @@ func (k *files) open(path string, d pack.Digest) (*openFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &openFile{File: f, d: pack.Digest(strings.Clone(string(d))), deletes: deletes}, nil
+	return &openFile{File: f, d: pack.Digest(strings.Clone(string(d))), at: now, deletes: deletes}, nil
 }
 
-// give takes back a file that was read, and closes the one that was not used longest when there are too many.
-func (k *files) give(f *openFile) error {
+// fresh reports whether a file can be read instead of the one that lies at the blob's place.
+func (f *openFile) fresh(now time.Time) bool {
+	age := now.Sub(f.at)
+	if age < 0 || age >= openFor {
+		return false
+	}
+	is, _, err := identify(f.File)
+	return err == nil && is == f.is // else it was written to, or lost its name: to another file or none
+}
+
+// give takes back a file that was read, and closes the one that was not used longest when there are too many. Closing what was only
+// read tells nothing.
+func (k *files) give(f *openFile) {
 	f.moved = true
 	k.mu.Lock()
 	drop := f
@@ -73,10 +89,9 @@ func (k *files) give(f *openFile) error {
 		k.idle = append(k.idle, f)
 	}
 	k.mu.Unlock()
-	if drop == nil {
-		return nil
+	if drop != nil {
+		drop.Close()
 	}
-	return drop.Close()
 }
 
 // deleted closes all that nobody uses, and lets the others be closed when they are given back: an open file keeps its place on the disk,

@@ -16,10 +16,11 @@ import (
 	"packregistry/internal/storage/storagetest"
 )
 
-// keeping is a store of a day later, with blobs that were read before: their files are trusted, and stay open.
+// keeping is a store where it is a minute later and stays so, with blobs that were read before: their files are trusted, and stay open.
 func keeping(t *testing.T, sizes ...int) (s *Store, data [][]byte, digests []pack.Digest) {
 	t.Helper()
-	s, err := New(t.TempDir(), func() time.Time { return time.Now().Add(24 * time.Hour) })
+	now := time.Now().Add(time.Minute)
+	s, err := New(t.TempDir(), func() time.Time { return now })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +116,7 @@ func TestOpenFilesAreReadAtOnce(t *testing.T) {
 	}
 }
 
-// What is read is what lies at the blob's place now, whoever has changed it.
+// What is read is what lies at the blob's place now, whoever has changed it there.
 func TestOpenFileIsGone(t *testing.T) {
 	for name, change := range map[string]func(s *Store, d pack.Digest, path string) error{
 		"deleted here":        func(s *Store, d pack.Digest, _ string) error { return s.Delete(t.Context(), d) },
@@ -156,6 +157,28 @@ func TestOpenFileIsGone(t *testing.T) {
 		if n := s.files.count(); n != 0 {
 			t.Errorf("%s: %d files are open still", name, n)
 		}
+	}
+}
+
+// An open file cannot tell that its directory is another one now: it is not asked for long.
+func TestOpenFileIsUsedForAShortTime(t *testing.T) {
+	s, data, digests := keeping(t, 40_000)
+	now := s.now()
+	d := digests[0]
+	blobs := s.path(storage.Prefix)
+	if err := errors.Join(os.Rename(blobs, s.path("aside")), os.MkdirAll(blobs, dirMode)); err != nil {
+		t.Fatal(err)
+	}
+	s.now = func() time.Time { return now.Add(openFor - 1) }
+	same(t, s, d, 0, -1, data[0])
+	for _, later := range []time.Duration{openFor, -time.Second} {
+		s.now = func() time.Time { return now.Add(later) }
+		if _, err := s.Open(t.Context(), d, 0, -1); !pack.IsKind(err, pack.KindNotFound) {
+			t.Errorf("%s after it was opened: %v", later, err)
+		}
+	}
+	if n := s.files.count(); n != 0 {
+		t.Errorf("%d old files are open still", n)
 	}
 }
 

@@ -262,11 +262,12 @@ func (s *Store) Open(ctx context.Context, d pack.Digest, offset, length int64) (
 	if err := begin(ctx, d); err != nil {
 		return nil, err
 	}
-	f, err := s.file(d)
+	now := s.now()
+	f, err := s.file(d, now)
 	if err != nil {
 		return nil, err
 	}
-	rc, err := s.stream(f, offset, length)
+	rc, err := s.stream(f, offset, length, now)
 	if err != nil {
 		f.Close()
 		return nil, err

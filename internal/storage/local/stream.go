@@ -3,20 +3,21 @@ package local
 import (
 	"fmt"
 	"io"
+	"time"
 
 	"packregistry/internal/pack"
 	"packregistry/internal/storage"
 )
 
 // file gives the open file of a blob, with what it is now.
-func (s *Store) file(d pack.Digest) (*openFile, error) {
+func (s *Store) file(d pack.Digest, now time.Time) (*openFile, error) {
 	for f := s.files.take(d); f != nil; f = s.files.take(d) {
-		if is, _, err := identify(f.File); err == nil && is == f.is {
+		if f.fresh(now) {
 			return f, nil
 		}
-		f.Close() // it was written to, or lost its name: to another file or none
+		f.Close()
 	}
-	f, err := s.files.open(s.path(storage.Key(d)), d)
+	f, err := s.files.open(s.path(storage.Key(d)), d, now)
 	if err != nil {
 		return nil, blobError(d, err)
 	}
@@ -35,7 +36,7 @@ func (s *Store) file(d pack.Digest) (*openFile, error) {
 	return f, nil
 }
 
-func (s *Store) stream(f *openFile, offset, length int64) (io.ReadCloser, error) {
+func (s *Store) stream(f *openFile, offset, length int64, now time.Time) (io.ReadCloser, error) {
 	n, err := storage.Span(f.is.size, offset, length)
 	if err != nil {
 		return nil, err
@@ -45,18 +46,16 @@ func (s *Store) stream(f *openFile, offset, length int64) (io.ReadCloser, error)
 			return nil, storage.DiskError(err)
 		}
 	}
-	if n == f.is.size {
-		if now := s.now(); !s.trust.Holds(f.d, f.is, now) {
-			held := func() {
-				if f.is.still(now) {
-					s.trust.Add(f.d, f.is, now)
-				}
+	if n == f.is.size && !s.trust.Holds(f.d, f.is, now) {
+		held := func() {
+			if f.is.still(now) {
+				s.trust.Add(f.d, f.is, now)
 			}
-			return storage.VerifyReader(storage.NewPart(f.File, f.d, n, f.Close), f.d, n, held), nil
 		}
+		return storage.VerifyReader(storage.NewPart(f.File, f.d, n, f.Close), f.d, n, held), nil
 	}
 	if f.is.size > mostBytes || !f.is.known {
 		return storage.NewPart(f.File, f.d, n, f.Close), nil
 	}
-	return storage.NewPart(f.File, f.d, n, func() error { return s.files.give(f) }), nil
+	return storage.NewPart(f.File, f.d, n, func() error { s.files.give(f); return nil }), nil
 }
