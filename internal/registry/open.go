@@ -39,6 +39,9 @@ func (r *Registry) Archive(_ context.Context, v *pack.Version, f pack.Format) (*
 func (r *Registry) serveBlob(c *Content, v *pack.Version) {
 	d, size := c.Digest, c.Size
 	c.Open = func(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
+		if err := checkRange(offset, size); err != nil {
+			return nil, err
+		}
 		return r.openBlob(ctx, v, d, offset, length)
 	}
 	if r.cfg.Linker == nil {
@@ -157,9 +160,12 @@ func checkRange(offset, size int64) error {
 	return nil
 }
 
-// openBlob opens a blob of a version.
+// openBlob opens a blob of a version, at a place that the blob has by what is known of it.
 func (r *Registry) openBlob(ctx context.Context, v *pack.Version, d pack.Digest, offset, length int64) (io.ReadCloser, error) {
 	stream, err := r.cfg.Store.Open(ctx, d, offset, length)
+	if pack.IsKind(err, pack.KindInvalid) {
+		return nil, pack.Wrap(pack.KindCorrupt, err, "the server has lost bytes of this version; tell its administrator")
+	}
 	return stream, r.lost(ctx, v, d, err)
 }
 

@@ -204,6 +204,24 @@ func untar(t *testing.T, b []byte) map[string]string {
 	}
 }
 
+// A place that a blob should have is no mistake of who asks for it.
+func TestABlobThatWasCutIsCorrupt(t *testing.T) {
+	e := embedded(t)
+	v := e.publish(upload(packtest.PackZip("web", "1.0.0")), db.Created)
+	name := filepath.Join(filepath.Dir(e.cfg.SpoolDir), storage.Key(v.Digest))
+	if err := errors.Join(os.Chmod(name, 0o600), os.Truncate(name, 10)); err != nil {
+		t.Fatal(err)
+	}
+	c, err := e.Archive(t.Context(), v, pack.FormatZip)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = c.Open(t.Context(), c.Size-1, 1)
+	wantKind(t, err, pack.KindCorrupt, "")
+	_, err = c.Open(t.Context(), c.Size+1, 1)
+	wantKind(t, err, pack.KindInvalid, "range_invalid")
+}
+
 // What is served has the digest that it is served under, in the form that is made on the way too.
 func TestADamagedBlobIsNoTarGz(t *testing.T) {
 	e := embedded(t)

@@ -54,6 +54,9 @@ func (c *Core) find(ctx context.Context, r repository, digest string) (*found, e
 func (c *Core) stored(r repository, link *db.OCILink) *Blob {
 	b := &Blob{Digest: link.Digest, Size: link.Size, Open: func(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
 		stream, err := c.cfg.Store.Open(ctx, link.Blob, offset, length)
+		if pack.IsKind(err, pack.KindInvalid) && offset >= 0 && offset <= link.Size {
+			return nil, pack.Wrap(pack.KindCorrupt, err, "the server has lost bytes of this blob; tell its administrator")
+		}
 		return stream, c.lost(ctx, r, link, err)
 	}}
 	if c.cfg.Linker != nil {
