@@ -170,11 +170,16 @@ func (b *bench) authGroups() []group {
 		if err != nil {
 			return nil, err
 		}
+		// The password was hashed for that, at cost 14 for more than a second: what the machine owes for it is not the downloads'.
+		if err := waitIdle(idleLimit, b.patience()); err != nil {
+			return nil, err
+		}
 		m, err := b.wrk(ctx, s, 8, r)
 		return one("8", m, err)
 	}
 	g := group{
-		row: 4, name: "auth", title: "download of 40 KB by wrk, with 8 connections: open, and with credentials",
+		// What is looked for is a few parts in a hundred, and rounds differ by more.
+		row: 4, name: "auth", rounds: 9, title: "download of 40 KB by wrk, with 8 connections: open, and with credentials",
 		sides: []side{b.onOurs("ours, open", ours{open: true}, download)},
 	}
 	for _, cost := range []int{5, 10, 14} {
