@@ -93,6 +93,9 @@ func TestCopyOwnsItsDigest(t *testing.T) {
 	e := newEnv(t, 1<<20)
 	data, d := e.put(1, 1000)
 	e.hot(d, data)
+	if len(e.copies) != 1 {
+		t.Fatalf("there are %d copies", len(e.copies))
+	}
 	for kept, at := range e.copies {
 		if unsafe.StringData(string(kept)) == unsafe.StringData(string(d)) || unsafe.StringData(string(at.Value.(*blob).d)) == unsafe.StringData(string(d)) {
 			t.Error("the text that was given is kept")
